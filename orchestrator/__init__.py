@@ -1,0 +1,3 @@
+"""A team of Codex agents, one container each."""
+
+__version__ = "0.1.0"
