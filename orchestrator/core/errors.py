@@ -184,6 +184,10 @@ class CodexRefused(OrchestratorError):
     code = "codex_refused"
     http_status = 502
 
+    def __init__(self, message: str | None = None, *, hint: str = "", rpc_code: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.rpc_code = rpc_code
+
 
 class ConnectionLost(OrchestratorError, ConnectionError):
     """The connection into the container ended."""

@@ -293,3 +293,23 @@ class Folders(Protocol):
         """The branch of the workspace; empty outside git."""
 
     def remove(self, session: Session) -> None: ...
+
+
+class Transcript(Protocol):
+    """`transcript.ndjson` of one session: a projection of the stored events, each once."""
+
+    def last_seq(self) -> int:
+        """The last seq in the file, after a torn last line was cut off; 0 when it is empty."""
+
+    def append(self, envelopes: Sequence[Envelope]) -> None:
+        """Write those that follow `last_seq`, in order; the others are there already."""
+
+
+class Workspaces(Protocol):
+    """The folders that agents work in. All paths are on the engine's host."""
+
+    def check(self, path: str, agent_uid: int) -> list[str]:
+        """Warnings about a workspace that is given; `InvalidInput` where it cannot be one."""
+
+    def clone(self, origin: str, target: str, branch: str, agent_uid: int) -> None:
+        """Make the agent's own clone of a repository (or an empty one) on a branch of its own."""

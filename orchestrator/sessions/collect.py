@@ -1,0 +1,103 @@
+"""The way out: the recorder's log of one session, line by line, into its journal, each line once."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+
+import structlog
+
+from orchestrator.codex.recording import Line, Unreadable, decode
+from orchestrator.codex.translate import translate, unreadable
+from orchestrator.core.envelope import Direction, Draft, timestamp
+from orchestrator.core.errors import StoreUnwritable
+from orchestrator.core.events import Event
+from orchestrator.core.ports import Checkpoint, Clock, Recording
+from orchestrator.sessions.journal import Journal
+
+LINES_AT_ONCE = 256
+LONGEST_PAUSE = 5.0
+
+log = structlog.get_logger()
+
+
+class Collector:
+    """Reads from the stored checkpoint on; whatever dies when, the next one goes on from there."""
+
+    def __init__(
+        self, journal: Journal, recording: Recording, clock: Clock, followed: Callable[[str], None]
+    ) -> None:
+        self._journal = journal
+        self._recording = recording
+        self._clock = clock
+        self._followed = followed
+        self._main_thread = journal.session.thread_id
+        self.caught_up = asyncio.Event()
+
+    async def run(self, checkpoint: Checkpoint) -> None:
+        async with aclosing(self._recording.changes()) as changes:  # type: ignore[type-var]  # a generator
+            async for _ in changes:
+                checkpoint = await self._drain(checkpoint)
+                self.caught_up.set()
+
+    async def _drain(self, checkpoint: Checkpoint) -> Checkpoint:
+        while True:
+            chunk = await self._recording.read(checkpoint, LINES_AT_ONCE)
+            if not chunk.lines:
+                return chunk.checkpoint
+            drafts = self._translated(chunk.lines, checkpoint, chunk.checkpoint)
+            await self._stored(drafts, chunk.checkpoint)
+            checkpoint = chunk.checkpoint
+
+    async def _stored(self, drafts: Sequence[Draft], checkpoint: Checkpoint) -> None:
+        pause = 0.1
+        while True:
+            try:
+                await self._journal.record(drafts, checkpoint)
+            except StoreUnwritable as exc:
+                log.error(
+                    "event_persist_error", session_id=self._journal.session.session_id, reason=exc.message
+                )
+                await self._clock.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                return
+
+    def _translated(self, lines: Sequence[bytes], before: Checkpoint, after: Checkpoint) -> list[Draft]:
+        now = timestamp(self._clock.now())
+        drafts: list[Draft] = []
+        expected = before.line + 1
+        if before.inode and before.inode != after.inode:
+            drafts.append(_gap(now, "the recording was replaced", expected, 0))
+            expected = 1
+        for data in lines:
+            try:
+                line = decode(data)
+            except Unreadable as exc:
+                drafts.append(unreadable(data, str(exc), now))
+                expected += 1
+                continue
+            drafts += self._checked(line, expected)
+            expected = line.n + 1
+        return drafts
+
+    def _checked(self, line: Line, expected: int) -> list[Draft]:
+        if line.method == "supervisor/thread" and line.params.get("threadId") != self._main_thread:
+            self._main_thread = str(line.params.get("threadId", ""))
+            self._followed(self._main_thread)
+        drafts = translate(line, self._main_thread)
+        if line.n == expected:
+            return drafts
+        return [
+            _gap(timestamp(line.t), "lines are missing from the recording", expected, line.n - 1),
+            *drafts,
+        ]
+
+
+def _gap(now: str, why: str, first: int, last: int) -> Draft:
+    return Draft(
+        timestamp=now,
+        type=Event.GAP,
+        direction=Direction.SYSTEM,
+        text=why,
+        data={"first_line": first, "last_line": last},
+    )

@@ -1,0 +1,224 @@
+"""The way in: one writer a session takes its messages one by one and proves each before the next.
+
+A message is marked as written before the first byte goes out. So whatever dies in between, it is
+afterwards `unknown` at worst, settled by the recorder's word, and never sent again.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+from aiolimiter import AsyncLimiter
+
+from orchestrator.core.errors import (
+    CodexRefused,
+    ConnectionLost,
+    OrchestratorError,
+    RateLimited,
+    RouteRefused,
+    SessionBusy,
+    TimedOut,
+)
+from orchestrator.core.ports import Codex, Terminal
+from orchestrator.core.receipt import Delivery, Mode, Receipt, Route
+from orchestrator.core.routing import Surroundings, check_message, choose, why_not_now
+from orchestrator.sessions.journal import Journal
+from orchestrator.sessions.queueing import FREE, Step, free_now, next_step
+from orchestrator.sessions.screen import Screen
+from orchestrator.sessions.world import World, within
+
+log = structlog.get_logger()
+
+SYSTEM_TAG = "system-note"
+_ON_THE_WAY = frozenset({Delivery.WRITTEN, Delivery.ACCEPTED})
+
+
+def marked(text: str, sender: str, *, system: bool) -> str:
+    """The text as codex gets it; what the system inserts says so in the text itself."""
+    return f"[system note from {sender}] {text}" if system else text
+
+
+class Deliverer:
+    """Owns the queue of one session."""
+
+    def __init__(self, world: World, journal: Journal, terminal: Terminal, codex: Codex) -> None:
+        self._world = world
+        self._journal = journal
+        self._codex = codex
+        self._terminal = terminal
+        self._screen = Screen(world.clock, terminal)
+        per_minute = world.rules.rate_per_minute
+        self._limiter = AsyncLimiter(per_minute, 60.0)
+
+    async def accept(
+        self, text: str, *, mode: Mode, wish: Route, sender: str, tags: Sequence[str], system: bool
+    ) -> Receipt:
+        """Queue a message; its receipt is durable when this returns.
+
+        Raises:
+            InvalidInput: empty, or longer than codex takes.
+            SessionBusy: mode `if-idle`, and it would have to wait.
+            RateLimited: too many messages wait already.
+        """
+        text = marked(check_message(text), sender, system=system)
+        outbox = self._journal.outbox
+        if mode is Mode.IF_IDLE and not free_now(outbox, self._journal.state):
+            raise SessionBusy(
+                f"the session is {self._journal.state.activity}; `if-idle` does not wait",
+                hint="leave `--mode` out to queue the message",
+            )
+        waiting = sum(r.state is Delivery.QUEUED for r in outbox)
+        if waiting >= self._world.rules.queue_limit:
+            raise RateLimited(f"{waiting} messages wait for this session already")
+        now = self._journal.now()
+        return await self._journal.put(
+            Receipt(
+                message_id=self._world.message_id(),
+                session_id=self._journal.session.session_id,
+                position=max((r.position for r in outbox), default=0) + 1,
+                sender=sender,
+                text=text,
+                tags=(*tags, SYSTEM_TAG) if system else tuple(tags),
+                mode=mode,
+                wish=wish,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+
+    async def forsake(self) -> None:
+        """What a former daemon was about to write, and the recorder does not know of, is unknown."""
+        for receipt in self._journal.outbox:
+            if receipt.state in _ON_THE_WAY:
+                await self._journal.move(
+                    receipt.message_id, Delivery.UNKNOWN, reason="the daemon ended while it was on its way"
+                )
+
+    async def run(self) -> None:
+        while True:
+            step = next_step(self._journal.outbox, self._journal.state)
+            if step is None:
+                await self._journal.until(
+                    lambda: next_step(self._journal.outbox, self._journal.state) is not None
+                )
+                continue
+            async with self._limiter:
+                await self._make(step)
+
+    async def _make(self, step: Step) -> None:
+        message_id = step.receipt.message_id
+        try:
+            if step.interrupt:
+                await self.interrupt()
+            route, turn_id = await self._write(step)
+        except (RouteRefused, CodexRefused, SessionBusy) as exc:
+            await self._journal.move(message_id, Delivery.FAILED, reason=exc.message)
+            return
+        except OrchestratorError as exc:
+            await self._lost(message_id, exc)
+            return
+        if turn_id:
+            await self._journal.move(message_id, Delivery.ACCEPTED, turn_id=turn_id)
+        if not await self._proven(message_id, route):
+            await self._journal.move(
+                message_id, Delivery.UNKNOWN, reason="codex has not shown it as a message in time"
+            )
+
+    async def _lost(self, message_id: str, exc: OrchestratorError) -> None:
+        receipt = await self._journal.receipt(message_id)
+        if receipt.state is not Delivery.QUEUED:
+            await self._journal.move(message_id, Delivery.UNKNOWN, reason=exc.message)
+            return
+        log.warning("delivery_postponed", message_id=message_id, reason=exc.message)
+        await self._world.clock.sleep(1.0)
+
+    async def _write(self, step: Step) -> tuple[Route, str]:
+        receipt = step.receipt
+        if step.steer:
+            return Route.APP_SERVER, await self._steer(receipt)
+        around = await self._surroundings()
+        if receipt.mode is Mode.IF_IDLE and not around.idle:
+            raise SessionBusy
+        route = choose(receipt.wish, receipt.text, around)
+        await self._journal.move(receipt.message_id, Delivery.WRITTEN, route=route)
+        if route is Route.TMUX:
+            await self._terminal.paste(receipt.text)
+            return route, ""
+        thread = self._journal.session.thread_id
+        return route, await self._codex.start_turn(thread, receipt.text, receipt.message_id)
+
+    async def _steer(self, receipt: Receipt) -> str:
+        if receipt.wish is Route.TMUX:
+            raise RouteRefused("a running turn is steered through the app-server only")
+        await self._journal.move(receipt.message_id, Delivery.WRITTEN, route=Route.APP_SERVER)
+        session, turn = self._journal.session, self._journal.state.turn_id
+        return await self._codex.steer(session.thread_id, turn, receipt.text, receipt.message_id)
+
+    async def _surroundings(self) -> Surroundings:
+        status = await self._codex.status(self._journal.session.thread_id)
+        seen = await self._screen.look()
+        return Surroundings(
+            idle=status.kind != "active",
+            approval=self._journal.session.policies.approval,
+            pane_alive=seen.pane.alive,
+            screen_settled=seen.steady_for >= self._world.rules.screen_settles_seconds,
+            people_attached=seen.pane.people,
+            keys_pressed=False,
+        )
+
+    async def _proven(self, message_id: str, route: Route) -> bool:
+        limit, patience = self._world.rules.settle_seconds, self._world.rules.retry_enter_seconds
+        settled = self._journal.until(lambda: not self._on_the_way(message_id))
+        if route is not Route.TMUX:
+            return await within(limit, settled)
+        if await within(patience, settled):
+            return True
+        if not why_not_now(await self._surroundings()):
+            await self._terminal.press("Enter")
+        again = self._journal.until(lambda: not self._on_the_way(message_id))
+        return await within(limit - patience, again)
+
+    def _on_the_way(self, message_id: str) -> bool:
+        return any(r.message_id == message_id and r.state in _ON_THE_WAY for r in self._journal.outbox)
+
+    async def interrupt(self) -> str:
+        """Stop the running turn and what it left running; the turn's id, or an empty string when idle.
+
+        Raises:
+            TimedOut: codex did not close the turn in time.
+        """
+        thread = self._journal.session.thread_id
+        status = await self._codex.status(thread)
+        if status.kind != "active" or not status.turn_id:
+            return ""
+        await self._codex.interrupt(thread, status.turn_id)
+        await self._codex.clean_terminals(thread)
+        ended = self._journal.until(lambda: self._journal.state.activity in FREE)
+        if not await within(self._world.rules.settle_seconds, ended):
+            raise TimedOut("codex did not close the interrupted turn in time")
+        return status.turn_id
+
+    async def settled(self, message_id: str) -> Receipt:
+        """The receipt as soon as nothing more is known to come soon: queued behind a turn, or proven."""
+
+        def quiet() -> bool:
+            mine = next((r for r in self._journal.outbox if r.message_id == message_id), None)
+            if mine is None or mine.state is Delivery.UNKNOWN:
+                return True
+            behind = self._journal.state.activity not in FREE and mine.mode is Mode.QUEUE
+            return mine.state is Delivery.QUEUED and behind
+
+        await self._journal.until(quiet)
+        return await self._journal.receipt(message_id)
+
+    async def close(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_quietly(self._terminal))
+            group.create_task(_quietly(self._codex))
+
+
+async def _quietly(channel: Terminal | Codex) -> None:
+    try:
+        await channel.close()
+    except (ConnectionLost, OrchestratorError) as exc:
+        log.info("channel_closed_badly", reason=exc.message)

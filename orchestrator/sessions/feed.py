@@ -1,0 +1,76 @@
+"""Live envelopes of one session, from memory: publish after commit, subscribe before reading the store."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+
+from orchestrator.core.envelope import Envelope
+from orchestrator.core.events import Event
+from orchestrator.core.ports import EventStore
+
+PAGE = 500
+
+
+class Feed:
+    """Subscribers of one session; each has a queue of its own, so a slow one delays nobody."""
+
+    def __init__(self) -> None:
+        self._queues: set[asyncio.Queue[Envelope | None]] = set()
+
+    def publish(self, envelopes: Sequence[Envelope]) -> None:
+        for queue in self._queues:
+            for envelope in envelopes:
+                queue.put_nowait(envelope)
+
+    def end(self) -> None:
+        """No more will come: every subscriber's iteration ends after what it still has."""
+        for queue in self._queues:
+            queue.put_nowait(None)
+
+    @contextmanager
+    def subscribed(self) -> Iterator[asyncio.Queue[Envelope | None]]:
+        queue: asyncio.Queue[Envelope | None] = asyncio.Queue()
+        self._queues.add(queue)
+        try:
+            yield queue
+        finally:
+            self._queues.discard(queue)
+
+
+async def follow(
+    feed: Feed, store: EventStore, session_id: str, since_seq: int, heartbeat: float
+) -> AsyncIterator[Envelope | None]:
+    """Every envelope after `since_seq`, each once, then live; None when nothing came for `heartbeat` seconds.
+
+    Registers first, then reads, then drains and drops what it has seen. Ends after `session_stopped`.
+    """
+    with feed.subscribed() as queue:
+        seen = since_seq
+        stopped = False
+        while True:
+            page = await store.read(session_id, seen, PAGE)
+            for envelope in page.envelopes:
+                seen = envelope.seq
+                stopped = _ends(envelope, stopped=stopped)
+                yield envelope
+            if len(page.envelopes) < PAGE:
+                break
+        while not (stopped and queue.empty()):
+            try:
+                async with asyncio.timeout(heartbeat):
+                    live = await queue.get()
+            except TimeoutError:
+                yield None
+                continue
+            if live is None:
+                return
+            if live.seq > seen:
+                seen = live.seq
+                stopped = _ends(live, stopped=stopped)
+                yield live
+
+
+def _ends(envelope: Envelope, *, stopped: bool) -> bool:
+    if envelope.draft.type == Event.SESSION_STOPPED:
+        return True
+    return stopped and envelope.draft.type not in {Event.SESSION_RESUMED, Event.SESSION_LAUNCHED}

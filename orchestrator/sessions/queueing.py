@@ -1,0 +1,42 @@
+"""Which message of a session goes next, and whether it may go now: pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.core.activity import Activity, State
+from orchestrator.core.receipt import Delivery, Mode, Receipt
+
+#: After an error codex takes the next message as after any other turn.
+FREE = frozenset({Activity.IDLE, Activity.ERROR})
+URGENT = frozenset({Mode.STEER, Mode.INTERRUPT})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The next message and what has to be done for it first."""
+
+    receipt: Receipt
+    interrupt: bool = False
+    steer: bool = False
+
+
+def next_step(outbox: Sequence[Receipt], state: State) -> Step | None:
+    """The step that may be made now: urgent messages before queued ones, each kind in its order.
+
+    None while a message is on its way (one writer a session), or while nothing may go.
+    """
+    if any(r.state in {Delivery.WRITTEN, Delivery.ACCEPTED} for r in outbox):
+        return None
+    queued = [r for r in outbox if r.state is Delivery.QUEUED]
+    urgent = [r for r in queued if r.mode in URGENT]
+    if state.activity in FREE:
+        return Step((urgent or queued)[0]) if queued else None
+    if not urgent or not state.activity.in_turn or not state.turn_id:
+        return None
+    first = urgent[0]
+    return Step(first, interrupt=first.mode is Mode.INTERRUPT, steer=first.mode is Mode.STEER)
+
+
+def free_now(outbox: Sequence[Receipt], state: State) -> bool:
+    """Whether a message would go at once: what `if-idle` asks."""
+    return state.activity in FREE and not any(r.state is not Delivery.UNKNOWN for r in outbox)

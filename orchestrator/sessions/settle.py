@@ -1,0 +1,84 @@
+"""Which messages of the outbox the recorder's word proves: a pure step between reading and storing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from orchestrator.core.envelope import Direction, Draft
+from orchestrator.core.events import Event
+from orchestrator.core.receipt import Delivery, Receipt, Route
+
+_EVENTS = {
+    Delivery.QUEUED: Event.MESSAGE_QUEUED,
+    Delivery.WRITTEN: Event.MESSAGE_WRITTEN,
+    Delivery.ACCEPTED: Event.MESSAGE_ACCEPTED,
+    Delivery.COMMITTED: Event.MESSAGE_COMMITTED,
+    Delivery.FAILED: Event.MESSAGE_FAILED,
+    Delivery.UNKNOWN: Event.MESSAGE_UNKNOWN,
+}
+_PROVABLE = frozenset({Delivery.WRITTEN, Delivery.ACCEPTED, Delivery.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Drafts to store, and the receipts that changed with them."""
+
+    drafts: tuple[Draft, ...]
+    receipts: tuple[Receipt, ...]
+
+
+def announce(receipt: Receipt, now: str) -> Draft:
+    """The event that tells of a receipt's present state; the text stands in the user message alone."""
+    return Draft(
+        timestamp=now,
+        type=_EVENTS[receipt.state],
+        direction=Direction.SYSTEM,
+        sender=receipt.sender,
+        turn_id=receipt.turn_id,
+        tags=receipt.tags,
+        data={
+            "message_id": receipt.message_id,
+            "mode": receipt.mode.value,
+            "route": receipt.route.value if receipt.route else "",
+            "reason": receipt.reason,
+            "characters": len(receipt.text),
+        },
+    )
+
+
+def settle(drafts: Sequence[Draft], outbox: Sequence[Receipt], now: str) -> Settled:
+    """Mark each user message with the receipt that it proves, and move that receipt to committed.
+
+    A message that went through the app-server is known by its client id; a typed one is the next user
+    message without a client id and with the same text.
+    """
+    waiting = [r for r in outbox if r.state in _PROVABLE]
+    stored: list[Draft] = []
+    changed: list[Receipt] = []
+    for draft in drafts:
+        proven = _proven(draft, waiting)
+        if proven is None:
+            stored.append(draft)
+            continue
+        waiting.remove(proven)
+        committed = proven.moved(Delivery.COMMITTED, now=now, turn_id=draft.turn_id, reason="")
+        changed.append(committed)
+        marked = replace(
+            draft,
+            sender=proven.sender,
+            tags=(*draft.tags, *proven.tags),
+            data={**draft.data, "message_id": proven.message_id},
+        )
+        stored += [marked, announce(committed, now)]
+    return Settled(tuple(stored), tuple(changed))
+
+
+def _proven(draft: Draft, waiting: Sequence[Receipt]) -> Receipt | None:
+    if draft.type != Event.USER_MESSAGE:
+        return None
+    client_id = draft.data.get("client_id")
+    for receipt in waiting:
+        if client_id and receipt.message_id == client_id:
+            return receipt
+        if not client_id and receipt.route is Route.TMUX and receipt.text == draft.text:
+            return receipt
+    return None

@@ -1,0 +1,72 @@
+"""The ports that the use cases work through, in one value; the daemon's composition root fills it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from orchestrator.core.places import Home
+from orchestrator.core.policies import Policies
+from orchestrator.core.ports import (
+    Clock,
+    Codex,
+    Engine,
+    EventStore,
+    Folders,
+    Images,
+    Recording,
+    Registry,
+    Terminal,
+    Transcript,
+    Workspaces,
+)
+from orchestrator.core.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The settings that the use cases follow. Times are seconds."""
+
+    default_policies: Policies = field(default_factory=Policies)
+    base_url: str = ""
+    image: str = ""
+    agent_uid: int = 1000
+    queue_limit: int = 200
+    rate_per_minute: float = 120.0
+    settle_seconds: float = 15.0
+    ready_seconds: float = 60.0
+    stop_seconds: int = 20
+    screen_settles_seconds: float = 1.0
+    retry_enter_seconds: float = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything outside: the engine, the files, the store, the clock, and the ways into a container."""
+
+    home: Home
+    rules: Rules
+    clock: Clock
+    engine: Engine
+    images: Images
+    registry: Registry
+    store: EventStore
+    folders: Folders
+    workspaces: Workspaces
+    terminal: Callable[[Session], Terminal]
+    codex: Callable[[Session], Codex]
+    recording: Callable[[Session], Recording]
+    transcript: Callable[[Session], Transcript]
+    dice: Callable[[int], bytes]
+    message_id: Callable[[], str]
+    #: The text of codex's own configuration for these policies and this model endpoint.
+    config: Callable[[Policies, str], str]
+
+
+async def within(seconds: float, work: Awaitable[None]) -> bool:
+    """Whether the work ended in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except TimeoutError:
+        return False
+    return True
