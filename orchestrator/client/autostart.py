@@ -1,0 +1,95 @@
+"""Starting the daemon when a command needs it and none listens: detached, logged, waited for.
+
+Two commands may start one each at the same moment. The lease lets one of them live; the loser's
+command simply finds the winner's socket.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from orchestrator.core.errors import DaemonUnreachable, DataDirectoryBusy, InvalidInput, TimedOut
+from orchestrator.daemon import home as places
+
+START_SECONDS = 30.0
+POLL_SECONDS = 0.03
+LAST_LOG_BYTES = 8192
+
+
+def listens(path: Path) -> bool:
+    """Whether a connection to the socket is taken."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knock:
+        knock.settimeout(1.0)
+        try:
+            knock.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def ensure_daemon(home: Path, *, seconds: float = START_SECONDS) -> Path:
+    """The socket of the daemon of this data directory, started now if none listens.
+
+    Raises:
+        DaemonUnreachable: it could not be started; the message has its last log line.
+        TimedOut: it runs but did not listen in time.
+    """
+    path = places.listening_at(home)
+    if listens(path):
+        return path
+    log = _open_log(home)
+    began = log.stat().st_size
+    return _wait(home, _spawn(home, log), log, began, time.monotonic() + seconds)
+
+
+def _open_log(home: Path) -> Path:
+    log = places.log_path(home)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch(mode=0o600)
+    except OSError as exc:
+        raise InvalidInput(
+            f"the data directory {home} cannot be written: {exc.strerror}",
+            hint="set ORCHESTRATOR_HOME to a directory of yours",
+        ) from exc
+    return log
+
+
+def _spawn(home: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Detached from this terminal and directory. `-P` keeps the working directory off the import path."""
+    argv = [sys.executable, "-P", "-m", "orchestrator.cli", "--home", str(home), "daemon", "run"]
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd=home,
+            start_new_session=True,
+            env=os.environ | {places.HOME_VARIABLE: str(home)},
+        )
+
+
+def _wait(home: Path, child: subprocess.Popen[bytes], log: Path, began: int, deadline: float) -> Path:
+    while time.monotonic() < deadline:
+        path = places.listening_at(home)
+        if listens(path):
+            return path
+        if child.poll() not in {None, DataDirectoryBusy.exit_status}:
+            raise DaemonUnreachable(
+                f"the daemon did not start: {_last_line(log, began)}", hint=f"its log is {log}"
+            )
+        time.sleep(POLL_SECONDS)
+    raise TimedOut(f"the daemon does not listen yet: {_last_line(log, began)}", hint=f"its log is {log}")
+
+
+def _last_line(log: Path, began: int) -> str:
+    """The last line that this start wrote, or that it wrote none."""
+    with log.open("rb") as file:
+        file.seek(max(began, log.stat().st_size - LAST_LOG_BYTES))
+        lines = file.read().decode(errors="replace").split("\n")
+    written = [line.strip() for line in lines if line.strip()]
+    return written[-1] if written else "it wrote nothing into its log"

@@ -1,0 +1,179 @@
+"""One HTTP request over the daemon's unix socket: time limits, the version header, errors by code.
+
+It knows bytes and status codes, not what the routes mean; and it never starts a daemon.
+"""
+
+import http.client
+import json
+import socket
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from orchestrator import __version__
+from orchestrator.core.errors import (
+    ConnectionLost,
+    DaemonUnreachable,
+    DaemonVersionMismatch,
+    OrchestratorError,
+    TimedOut,
+    leaves,
+)
+
+VERSION_HEADER = "X-Orchestrator-Version"
+NDJSON = "application/x-ndjson"
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 60.0
+STOP_HINT = "run `orchestrator daemon stop`; the next command starts this version's daemon"
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float | None) -> None:
+        super().__init__("orchestrator", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(min(CONNECT_SECONDS, self.timeout or CONNECT_SECONDS))
+        self.sock.connect(str(self._path))
+        self.sock.settimeout(self.timeout)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to ask. `seconds` limits each wait for bytes, not the whole of a stream."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    accept: str = "application/json"
+    seconds: float | None = ANSWER_SECONDS
+    version: str = __version__
+
+    def headers(self) -> dict[str, str]:
+        kind = {"Content-Type": "application/json"} if self.body is not None else {}
+        return {"Accept": self.accept, VERSION_HEADER: self.version, **kind}
+
+    def payload(self) -> bytes | None:
+        return None if self.body is None else json.dumps(dict(self.body)).encode()
+
+
+def ask(path: Path, request: Request) -> Any:
+    """The JSON document that answers the request, whole."""
+    with _answer(path, request) as answer:
+        return _document(answer.read())
+
+
+def ask_bytes(path: Path, request: Request) -> Iterator[bytes]:
+    """The answer's bytes as they come; the end of the iterator is the orderly end of the answer."""
+    with _answer(path, request) as answer:
+        while block := answer.read1(65536):
+            yield block
+        _check_whole(answer)
+
+
+def ask_lines(path: Path, request: Request) -> Iterator[Any]:
+    """The answer's NDJSON documents as they come; empty lines are heartbeats."""
+    with _answer(path, request) as answer:
+        while line := answer.readline():
+            if line.strip():
+                yield _document(line)
+        _check_whole(answer)
+
+
+def ask_with_progress(path: Path, request: Request, progress: Callable[[str], None]) -> Any:
+    """The result at the end of an NDJSON answer; each progress line before it goes to `progress`."""
+    for line in ask_lines(path, replace(request, accept=NDJSON)):
+        if "progress" in line:
+            progress(line["progress"])
+        elif "error" in line:
+            raise_error(line["error"])
+        else:
+            return line["result"]
+    raise ConnectionLost("the daemon's answer ended without a result")
+
+
+def raise_error(error: Mapping[str, Any]) -> None:
+    """Raise the leaf that an error document stands for."""
+    kind = leaves().get(str(error.get("code")), OrchestratorError)
+    raise kind(str(error.get("message") or "") or None, hint=str(error.get("hint") or ""))
+
+
+@contextmanager
+def _answer(path: Path, request: Request) -> Generator[http.client.HTTPResponse]:
+    connection = _UnixConnection(path, request.seconds)
+    try:
+        _connect(connection, path)
+        with _translated(request.seconds):
+            connection.request(request.method, request.path, request.payload(), request.headers())
+            answer = connection.getresponse()
+            _check_status(answer, request)
+            yield answer
+    finally:
+        connection.close()
+
+
+def _connect(connection: _UnixConnection, path: Path) -> None:
+    try:
+        connection.connect()
+    except OSError as exc:
+        raise DaemonUnreachable(
+            f"no daemon listens at {path} ({exc.strerror or exc})",
+            hint="`orchestrator daemon start` starts it",
+        ) from exc
+
+
+@contextmanager
+def _translated(seconds: float | None) -> Generator[None]:
+    try:
+        yield
+    except OrchestratorError:
+        raise
+    except TimeoutError as exc:
+        raise TimedOut(
+            f"the daemon did not answer within {seconds:g} s", hint="`orchestrator daemon logs` shows why"
+        ) from exc
+    except (http.client.HTTPException, ConnectionError) as exc:
+        raise ConnectionLost(
+            "the daemon went away before it had answered",
+            hint="look with `orchestrator status` before you repeat it; `orchestrator daemon logs` shows why",
+        ) from exc
+
+
+def _check_status(answer: http.client.HTTPResponse, request: Request) -> None:
+    theirs = answer.getheader(VERSION_HEADER, "")
+    if answer.status >= http.client.BAD_REQUEST:
+        body = answer.read()
+        _check_version(theirs, request)
+        _raise_refusal(answer.status, body)
+    _check_version(theirs, request)
+
+
+def _check_version(theirs: str, request: Request) -> None:
+    if theirs and theirs != request.version:
+        raise DaemonVersionMismatch(
+            f"the daemon is of version {theirs}, this command of {__version__}", hint=STOP_HINT
+        )
+
+
+def _raise_refusal(status: int, body: bytes) -> None:
+    try:
+        error = json.loads(body)["error"]
+    except (ValueError, KeyError, TypeError):
+        error = {"message": f"the daemon answered {status}: {body[:200].decode(errors='replace')}"}
+    raise_error(error)
+
+
+def _document(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError as exc:
+        raise OrchestratorError(f"the daemon's answer is not JSON: {body[:200]!r}") from exc
+
+
+def _check_whole(answer: http.client.HTTPResponse) -> None:
+    """A chunked answer that just stops is told from one that ended: only the latter is closed."""
+    if not answer.isclosed():
+        raise ConnectionLost("the daemon went away in the middle of its answer")
