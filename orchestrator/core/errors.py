@@ -196,6 +196,11 @@ class ConnectionLost(OrchestratorError, ConnectionError):
     exit_status = Exit.UNREACHABLE
     http_status = 502
 
+    def __init__(self, message: str | None = None, *, hint: str = "", ambiguous: bool = True) -> None:
+        super().__init__(message, hint=hint)
+        #: False only where it is certain that nothing was done on the other side.
+        self.ambiguous = ambiguous
+
 
 class TimedOut(OrchestratorError, TimeoutError):
     """The operation took too long."""
