@@ -1,0 +1,116 @@
+"""`orchestrator daemon`: the one process on the host that all other commands speak to."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from orchestrator.cli.connect import client
+from orchestrator.cli.invocation import Verbs, current
+from orchestrator.cli.output import answer, fields
+from orchestrator.client.answers import DaemonAnswer
+from orchestrator.client.autostart import ensure_daemon
+from orchestrator.client.stopping import stop_daemon
+from orchestrator.core.errors import DaemonUnreachable
+from orchestrator.daemon import home as places
+
+FOLLOW_SECONDS = 0.2
+
+
+@click.group(cls=Verbs)
+def daemon() -> None:
+    """Start, stop and look at the daemon. Commands start it by themselves when they need it."""
+
+
+@daemon.command()
+def start() -> None:
+    """Start the daemon, if none runs."""
+    ensure_daemon(current().home_path())
+    _print_status()
+
+
+@daemon.command()
+@click.option("--dry-run", is_flag=True, help="Show what would be done.")
+def stop(*, dry_run: bool) -> None:
+    """Stop the daemon. The sessions go on; the next command starts a daemon again."""
+    home = current().home_path()
+    record = places.read_daemon_record(home)
+    if dry_run:
+        plan = [{"who": "files", "what": f"stop the daemon {record.pid}"}] if record else []
+        answer({"plan": plan}, lambda: click.echo(plan[0]["what"] if plan else "no daemon runs"))
+        return
+    stopped = stop_daemon(home)
+    document = {"stopped": stopped, "pid": record.pid if record and stopped else None}
+    answer(document, lambda: click.echo("stopped" if stopped else "no daemon ran"))
+
+
+@daemon.command()
+def status() -> None:
+    """Show the daemon's process, data directory and engine."""
+    _print_status()
+
+
+@daemon.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
+@click.option("--lines", type=click.IntRange(min=0), default=100, help="Begin with the last so many lines.")
+def logs(*, follow: bool, lines: int) -> None:
+    """Print the daemon's log."""
+    path = places.log_path(current().home_path())
+    if not path.exists():
+        raise DaemonUnreachable(f"no daemon has run for {current().home_path()}")
+    if current().json:
+        answer({"path": str(path), "lines": _last(path, lines)}, lambda: None)
+        return
+    for line in _last(path, lines):
+        click.echo(line)
+    for text in _growth(path) if follow else ():
+        click.echo(text, nl=False)
+
+
+@daemon.command(hidden=True)
+def run() -> int:
+    """Be the daemon, in this process."""
+    from orchestrator.api.serve import run as serve  # noqa: PLC0415 - all the heavy imports are behind it
+
+    return serve(current().home_path())
+
+
+def _print_status() -> None:
+    found = client(start=False).daemon()
+    answer(found, lambda: _show(found))
+
+
+def _show(found: DaemonAnswer) -> None:
+    engine = found["engine"]
+    verdict = engine["version"] if engine["ok"] else "does not answer"
+    fields(
+        [
+            ("pid", str(found["pid"])),
+            ("version", found["version"]),
+            ("data", found["home"]),
+            ("socket", found["socket"]),
+            ("project", found["project_id"]),
+            ("started", found["started_at"]),
+            ("runtime", found["runtime"]),
+            ("sessions", str(found["sessions"])),
+            ("engine", f"{verdict} {engine['detail']}".strip()),
+        ]
+    )
+
+
+def _last(path: Path, lines: int) -> list[str]:
+    return path.read_text(errors="replace").splitlines()[-lines:] if lines else []
+
+
+def _growth(path: Path) -> Iterator[str]:
+    with path.open(errors="replace") as file:
+        file.seek(0, os.SEEK_END)
+        while True:
+            if text := file.read():
+                yield text
+                sys.stdout.flush()
+            else:
+                time.sleep(FOLLOW_SECONDS)

@@ -1,0 +1,84 @@
+"""`orchestrator launch`: a new session, and what is worth knowing about it at once."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from orchestrator.cli.connect import client
+from orchestrator.cli.invocation import Verb, current
+from orchestrator.cli.names import complete_role
+from orchestrator.cli.output import answer_or_plan, fields, is_plan
+from orchestrator.cli.text_input import message
+from orchestrator.core.errors import InvalidInput
+from orchestrator.core.identity import check_role
+from orchestrator.core.policies import Approval, Reasoning, Sandbox
+from orchestrator.daemon.sizes import parse_size
+
+
+@click.command(cls=Verb)
+@click.argument("role", shell_complete=complete_role)
+@click.argument("prompt", required=False)
+@click.option("--workspace", metavar="DIR", help="The directory that becomes /work; a new one if not given.")
+@click.option("--model", metavar="NAME", help="The model (setting: model.name).")
+@click.option(
+    "--reasoning", type=click.Choice([r.value for r in Reasoning]), help="How long the model thinks."
+)
+@click.option("--sandbox", type=click.Choice([s.value for s in Sandbox]), help="Codex's own sandbox.")
+@click.option("--approval", type=click.Choice([a.value for a in Approval]), help="When codex asks first.")
+@click.option("--image", metavar="NAME", help="Another agent image.")
+@click.option("--secret", "secrets", multiple=True, metavar="NAME=FILE", help="A file for /run/secrets/NAME.")
+@click.option("--memory", metavar="SIZE", help="The container's memory, as 2g.")
+@click.option("--cpus", type=float, metavar="N", help="The container's processors.")
+@click.option("--pids", type=int, metavar="N", help="The container's processes.")
+@click.option("--parent", metavar="SESSION", help="The session that this one works for.")
+@click.option("--branch", metavar="NAME", help="The branch of the workspace.")
+@click.option("--base-url", metavar="URL", help="Where the model is served (setting: model.base_url).")
+@click.option("--developer-instructions", metavar="TEXT", help="Instructions that stand above the prompt.")
+@click.option("--another", is_flag=True, help="Even if the role has a live session.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done.")
+def launch(role: str, prompt: str | None, *, dry_run: bool, **options: Any) -> None:
+    """Start a session: a container with tmux and codex. PROMPT is its first message (`-`: stdin)."""
+    request = {"role": check_role(role), **_request(options)}
+    if prompt is not None:
+        request["prompt"] = message(prompt)
+    here = current()
+    view = client().launch(cast("Any", request), dry_run=dry_run, progress=here.progress)
+    for warning in [] if is_plan(view) else cast("Any", view)["warnings"]:
+        here.note(f"warning: {warning}")
+    answer_or_plan(view, _show)
+
+
+def _request(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given, as the daemon takes them: absolute paths, bytes, no None."""
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    if "workspace" in given:
+        given["workspace"] = str(Path(given["workspace"]).expanduser().absolute())
+    if "memory" in given:
+        given["memory"] = parse_size(given["memory"])
+    given["secrets"] = dict(_secret(pair) for pair in given.get("secrets", ()))
+    return given
+
+
+def _secret(pair: str) -> tuple[str, str]:
+    name, equals, path = pair.partition("=")
+    if not (name and equals and path):
+        raise InvalidInput(f"{pair!r} is not NAME=FILE", hint="--secret token=~/.config/token")
+    file = Path(path).expanduser().absolute()
+    if not file.is_file():
+        raise InvalidInput(f"the secret {name} has no file {file}")
+    return name, str(file)
+
+
+def _show(view: Any) -> None:
+    fields(
+        [
+            ("session", view["session_id"]),
+            ("role", view["role"]),
+            ("state", view["state"]),
+            ("container", view["container_name"]),
+            ("branch", view["branch"]),
+            ("workspace", view["workspace"]),
+        ]
+    )
+    current().note(f'next: orchestrator send {view["role"]} "…"   or: orchestrator attach {view["role"]}')

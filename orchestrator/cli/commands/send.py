@@ -1,0 +1,121 @@
+"""`orchestrator send`: a message with a receipt, and the exit code that says how far it came."""
+
+from typing import Any, cast
+
+import click
+
+from orchestrator.cli.connect import client
+from orchestrator.cli.invocation import Verb, current
+from orchestrator.cli.names import session_argument
+from orchestrator.cli.output import answer, answer_or_plan, is_plan
+from orchestrator.cli.sender import sender
+from orchestrator.cli.text_input import message
+from orchestrator.cli.transcript import plain
+from orchestrator.client import Client
+from orchestrator.client.waiting import await_receipt, is_over
+from orchestrator.core.errors import Exit
+from orchestrator.core.receipt import Mode, Route
+
+#: How long each wait lasts where `--timeout` says nothing; a turn may take any time.
+PATIENCE = {"none": 0.0, "settled": 60.0, "committed": None, "turn": None}
+WAITING_ON_PERSON = {"waiting_permission", "waiting_input"}
+
+
+class SendVerb(Verb):
+    """Explains the one mistake that texts invite: a text that begins with a dash."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise click.UsageError(
+                f"{error.format_message()} A text that begins with a dash goes behind `--`.", ctx
+            ) from error
+
+
+@click.command(cls=SendVerb, params=[session_argument()])
+@click.argument("text")
+@click.option(
+    "--mode", type=click.Choice([m.value for m in Mode]), default="queue", help="While a turn runs."
+)
+@click.option("--route", type=click.Choice([r.value for r in Route]), default="auto", help="The way in.")
+@click.option("--from", "from_", metavar="NAME", help="Who sends (ORCHESTRATOR_SENDER, else your login).")
+@click.option("--tag", "tags", multiple=True, metavar="WORD", help="A tag for the history; repeatable.")
+@click.option("--system", is_flag=True, help="Mark it as a note of the system, not of a person.")
+@click.option(
+    "--wait",
+    type=click.Choice(["settled", "committed", "turn"]),
+    default="settled",
+    help="What to wait for: codex has it or it is queued; codex has it; its turn is over.",
+)
+@click.option("--no-wait", is_flag=True, help="Return as soon as the daemon has it.")
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="How long to wait.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done.")
+def send(session: str, text: str, *, wait: str, no_wait: bool, timeout: float | None, **options: Any) -> int:
+    """Send TEXT (`-`: stdin) to a session. Waits until codex has it as a message of a turn."""
+    daemon = client()
+    posted = daemon.send(session, _message(text, options))
+    if is_plan(posted):
+        answer_or_plan(posted, _show)
+        return Exit.OK
+    wish = "none" if no_wait else wait
+    patience = PATIENCE[wish] if timeout is None else timeout
+    teller = _Teller(daemon)
+    receipt = await_receipt(daemon, cast("Any", posted), wait=wish, seconds=patience, between=teller.look)
+    answer(receipt, lambda: _show(receipt))
+    return _status(receipt, wish, waits_for_person=teller.state in WAITING_ON_PERSON)
+
+
+def _message(text: str, options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "text": message(text),
+        "mode": options["mode"],
+        "route": options["route"],
+        "from": sender(options["from_"]),
+        "tags": list(options["tags"]),
+        "system": options["system"],
+        "dry_run": options["dry_run"],
+    }
+
+
+class _Teller:
+    """Says, once a change, that the session waits for a person while we wait for the session."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.state = ""
+
+    def look(self, receipt: Any) -> None:
+        view = self._client.session(receipt["session_id"])
+        if view["state"] != self.state and view["state"] in WAITING_ON_PERSON:
+            current().note(
+                f"{view['role']} waits for a person: {plain(view['doing'])}\n"
+                f"hint: orchestrator attach {view['session_id']}"
+            )
+        self.state = view["state"]
+
+
+def _show(receipt: Any) -> None:
+    turn = receipt.get("turn")
+    if turn:
+        click.echo(plain(turn["answer"]))
+        if turn["error"]:
+            current().note(f"error: {turn['error']}")
+        current().detail(f"turn {turn['status']}, {turn['duration_ms']} ms, files {turn['files']}")
+        return
+    parts = [receipt["message_id"], receipt["state"]]
+    parts += [f"by {receipt['route']}"] if receipt["route"] else []
+    parts += [f"in turn {receipt['turn_id']}"] if receipt["turn_id"] else []
+    parts += [f"({receipt['reason']})"] if receipt["reason"] else []
+    click.echo(" ".join(parts))
+
+
+def _status(receipt: Any, wish: str, *, waits_for_person: bool) -> int:
+    """0: what was waited for came; 1: it cannot come; 7: nobody knows yet; 8: a person must act first."""
+    if receipt["state"] == "failed" or receipt.get("turn", {}).get("status", "completed") != "completed":
+        return Exit.FAILED
+    if receipt["state"] == "unknown":
+        return Exit.TIMED_OUT
+    if is_over(receipt, wish):
+        return Exit.OK
+    return Exit.WAITING_ON_PERSON if waits_for_person else Exit.TIMED_OUT

@@ -1,0 +1,85 @@
+"""The only catch-all: every failure becomes one line, a hint and an exit code; a bug becomes a log file."""
+
+import json
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from orchestrator import __version__
+from orchestrator.core.errors import Exit, OrchestratorError
+
+
+def guarded(run: Callable[[], object]) -> int:
+    """The exit code of `run`, whatever happens in it."""
+    try:
+        result = run()
+        sys.stdout.flush()
+    except OrchestratorError as error:
+        return _say(error.code, error.message, error.hint, error.exit_status)
+    except click.ClickException as error:
+        return _usage(error)
+    except (KeyboardInterrupt, click.Abort):
+        return _say("interrupted", "interrupted", "", Exit.INTERRUPTED)
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception as error:  # noqa: BLE001 - the documented last resort: exit 3 with a log
+        return _bug(error)
+    return result if isinstance(result, int) else Exit.OK
+
+
+def _usage(error: click.ClickException) -> int:
+    context = getattr(error, "ctx", None)
+    hint = f"`{context.command_path} --help` shows how it is used" if context else ""
+    return _say("usage", error.format_message(), hint, Exit(error.exit_code))
+
+
+def _say(code: str, message: str, hint: str, status: Exit) -> int:
+    if "--json" in sys.argv[1:]:
+        document = {"error": {"code": code, "message": message, "hint": hint}}
+        _write(json.dumps(document, ensure_ascii=False))
+    elif status is Exit.INTERRUPTED:
+        _write("")
+    else:
+        _write(f"error: {message}" + (f"\nhint: {hint}" if hint else ""))
+    return status
+
+
+def _write(text: str) -> None:
+    try:
+        click.echo(text, err=True)
+    except OSError:  # nobody reads stderr any more; the exit code still tells
+        return
+
+
+def _reader_left() -> int:
+    """As in `orchestrator ps | head -1`: the reader has what it wanted."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit.OK
+
+
+def _bug(error: Exception) -> int:
+    path = _write_log(
+        f"orchestrator {__version__}\npython {sys.version}\nargv {sys.argv[1:]!r}\n\n"
+        + "".join(traceback.format_exception(error))
+    )
+    line = f"{type(error).__name__}: {error}".splitlines()[0]
+    return _say("bug", f"this is a bug: {line}", f"the details are in {path}", Exit.BUG)
+
+
+def _write_log(text: str) -> Path:
+    from platformdirs import user_log_path  # noqa: PLC0415 - only a bug needs it
+
+    name = f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    try:
+        path = user_log_path("orchestrator", appauthor=False, ensure_exists=True) / name
+        path.touch(mode=0o600)
+    except OSError:
+        path = Path(tempfile.mkdtemp(prefix="orchestrator-")) / name
+    path.write_text(text)
+    return path

@@ -1,0 +1,117 @@
+"""What holds for one command line: the options that every verb has."""
+
+import os
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestrator.daemon.home import resolve_home
+
+
+class Color(StrEnum):
+    """When output is coloured; `auto` means on a terminal, unless the environment says no."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(slots=True)
+class Invocation:
+    """The common options, gathered from before and after the verb."""
+
+    home: str | None = None
+    json: bool = False
+    quiet: bool = False
+    verbosity: int = 0
+    color: Color = Color.AUTO
+
+    def home_path(self) -> Path:
+        return resolve_home(self.home, os.environ, Path.cwd())
+
+    def note(self, text: str) -> None:
+        """A line for people, on stderr; `--quiet` silences it."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def detail(self, text: str) -> None:
+        """A line for the curious, on stderr."""
+        if self.verbosity and not self.quiet:
+            click.echo(text, err=True)
+
+    def progress(self, text: str) -> None:
+        """A step of a long operation: for people at a terminal, or who asked for it."""
+        if not self.quiet and (self.verbosity or sys.stderr.isatty()):
+            click.echo(text, err=True)
+
+
+def current() -> Invocation:
+    """The invocation of the command that runs."""
+    return click.get_current_context().ensure_object(Invocation)
+
+
+def _remember(name: str) -> Any:
+    def callback(ctx: click.Context, _: click.Parameter, value: Any) -> None:
+        if value is not None and value is not False and value != 0:
+            setattr(ctx.ensure_object(Invocation), name, Color(value) if name == "color" else value)
+
+    return callback
+
+
+def common_options() -> list[click.Option]:
+    """A fresh set: click's options belong to one command each."""
+    return [
+        click.Option(
+            ["--home"],
+            metavar="DIR",
+            expose_value=False,
+            callback=_remember("home"),
+            help="The data directory (ORCHESTRATOR_HOME).",
+        ),
+        click.Option(
+            ["--json"],
+            is_flag=True,
+            expose_value=False,
+            callback=_remember("json"),
+            help="Print one JSON document.",
+        ),
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            expose_value=False,
+            callback=_remember("quiet"),
+            help="Print nothing but the answer.",
+        ),
+        click.Option(
+            ["-v", "--verbose"],
+            count=True,
+            expose_value=False,
+            callback=_remember("verbosity"),
+            help="Say more about what is done.",
+        ),
+        click.Option(
+            ["--color"],
+            type=click.Choice([c.value for c in Color]),
+            expose_value=False,
+            callback=_remember("color"),
+            help="When to colour (NO_COLOR and FORCE_COLOR count too).",
+        ),
+    ]
+
+
+class Verb(click.Command):
+    """A command with the common options at its end."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += common_options()
+
+
+class Verbs(click.Group):
+    """A verb that has verbs of its own."""
+
+    command_class = Verb
