@@ -10,7 +10,7 @@ _RENAMED = re.compile(r"^rename to (.+)$", re.MULTILINE)
 
 
 def changed_files(diff: str) -> list[str]:
-    """The paths in their order, relative to the workspace where they lie in it; of a renamed file the new one."""
+    """The paths in their order, relative to the workspace if below it; of a renamed file the new one."""
     return list(dict.fromkeys(relative(path) for path in _paths(diff)))
 
 
