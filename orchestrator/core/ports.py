@@ -137,12 +137,18 @@ class Images(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pane:
-    """What tmux knows of codex's screen. `server` is `pid start_time`: it tells a new server from an old."""
+    """What tmux knows of codex's screen.
+
+    `server` is `pid start_time`: it tells a new tmux server from an old one; `process` is the pid of what
+    runs in the pane. `touched` holds when a person, able to type, was attached since that process started.
+    """
 
     alive: bool
     piped: bool
     server: str
     people: int
+    process: str = ""
+    touched: bool = False
 
 
 class Terminal(Protocol):
@@ -270,8 +276,11 @@ class Registry(Protocol):
     def put(self, session: Session) -> None:
         """Replace the record atomically."""
 
-    def claim(self, session: Session) -> None:
-        """Put a new record, or raise `RoleBusy` where its role has a live session already."""
+    def claim(self, session: Session, *, another: bool = False) -> None:
+        """Put a new record, or raise `RoleBusy` where its role has a live session; `another` allows two."""
+
+    def set_aside(self, path: str) -> str:
+        """Rename a broken record so that another can take its place; the new path."""
 
     def remove(self, session_id: str) -> None: ...
 
@@ -291,6 +300,9 @@ class Folders(Protocol):
     def thread_id(self, session: Session) -> str: ...
     def branch(self, session: Session) -> str:
         """The branch of the workspace; empty outside git."""
+
+    def retire(self, session: Session) -> None:
+        """Remove what only a running session needs; log, transcript and workspace stay."""
 
     def remove(self, session: Session) -> None: ...
 

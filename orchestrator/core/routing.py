@@ -25,7 +25,7 @@ class Surroundings:
     pane_alive: bool
     screen_settled: bool
     people_attached: int
-    keys_pressed: bool
+    touched: bool
 
 
 def check_message(text: str) -> str:
@@ -59,7 +59,7 @@ def why_not_now(around: Surroundings) -> str:
         (not around.pane_alive, "codex's screen is not there"),
         (not around.screen_settled, "codex's screen has only just been drawn"),
         (around.people_attached > 0, "a person is attached and may be typing"),
-        (around.keys_pressed, "keys were pressed since the last message"),
+        (around.touched, "a person may have left a draft in the composer"),
     )
     return next((reason for holds, reason in reasons if holds), "")
 

@@ -54,7 +54,7 @@ class Collector:
             try:
                 await self._journal.record(drafts, checkpoint)
             except StoreUnwritable as exc:
-                log.error(
+                log.error(  # noqa: TRY400 - the cause is in the reason; a trace a second would hide it
                     "event_persist_error", session_id=self._journal.session.session_id, reason=exc.message
                 )
                 await self._clock.sleep(pause)

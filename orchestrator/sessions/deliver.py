@@ -45,10 +45,14 @@ class Deliverer:
         self._world = world
         self._journal = journal
         self._codex = codex
-        self._terminal = terminal
+        self.terminal = terminal
         self._screen = Screen(world.clock, terminal)
         per_minute = world.rules.rate_per_minute
         self._limiter = AsyncLimiter(per_minute, 60.0)
+
+    def disturbed(self) -> None:
+        """The recorder says that a part of codex was restarted: its screen has to settle again."""
+        self._screen.disturb()
 
     async def accept(
         self, text: str, *, mode: Mode, wish: Route, sender: str, tags: Sequence[str], system: bool
@@ -142,7 +146,7 @@ class Deliverer:
         route = choose(receipt.wish, receipt.text, around)
         await self._journal.move(receipt.message_id, Delivery.WRITTEN, route=route)
         if route is Route.TMUX:
-            await self._terminal.paste(receipt.text)
+            await self.terminal.paste(receipt.text)
             return route, ""
         thread = self._journal.session.thread_id
         return route, await self._codex.start_turn(thread, receipt.text, receipt.message_id)
@@ -154,6 +158,10 @@ class Deliverer:
         session, turn = self._journal.session, self._journal.state.turn_id
         return await self._codex.steer(session.thread_id, turn, receipt.text, receipt.message_id)
 
+    async def would_take(self, text: str, wish: Route) -> Route:
+        """The route that a message would take at this moment."""
+        return choose(wish, text, await self._surroundings())
+
     async def _surroundings(self) -> Surroundings:
         status = await self._codex.status(self._journal.session.thread_id)
         seen = await self._screen.look()
@@ -163,7 +171,7 @@ class Deliverer:
             pane_alive=seen.pane.alive,
             screen_settled=seen.steady_for >= self._world.rules.screen_settles_seconds,
             people_attached=seen.pane.people,
-            keys_pressed=False,
+            touched=seen.pane.touched,
         )
 
     async def _proven(self, message_id: str, route: Route) -> bool:
@@ -174,7 +182,7 @@ class Deliverer:
         if await within(patience, settled):
             return True
         if not why_not_now(await self._surroundings()):
-            await self._terminal.press("Enter")
+            await self.terminal.press("Enter")
         again = self._journal.until(lambda: not self._on_the_way(message_id))
         return await within(limit - patience, again)
 
@@ -213,7 +221,7 @@ class Deliverer:
 
     async def close(self) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_quietly(self._terminal))
+            group.create_task(_quietly(self.terminal))
             group.create_task(_quietly(self._codex))
 
 

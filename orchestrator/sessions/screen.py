@@ -22,13 +22,17 @@ class Screen:
     def __init__(self, clock: Clock, terminal: Terminal) -> None:
         self._clock = clock
         self._terminal = terminal
-        self._server = ""
+        self._seen = ("", "")
         self._since = clock.monotonic()
+
+    def disturb(self) -> None:
+        """Codex's server or screen has just been restarted: count anew."""
+        self._since = self._clock.monotonic()
 
     async def look(self) -> Seen:
         pane = await self._terminal.pane()
         now = self._clock.monotonic()
-        if not pane.alive or pane.server != self._server:
-            self._server = pane.server if pane.alive else ""
+        if not pane.alive or (pane.server, pane.process) != self._seen:
+            self._seen = (pane.server, pane.process) if pane.alive else ("", "")
             self._since = now
         return Seen(pane=pane, steady_for=now - self._since)

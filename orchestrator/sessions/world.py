@@ -9,6 +9,8 @@ from orchestrator.core.policies import Policies
 from orchestrator.core.ports import (
     Clock,
     Codex,
+    Container,
+    ContainerPlan,
     Engine,
     EventStore,
     Folders,
@@ -40,6 +42,16 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Describe:
+    """Pure functions of the adapters: the commands behind a use case in words, and a record from labels."""
+
+    create: Callable[[ContainerPlan], list[str]]
+    record: Callable[[Container], Session | None]
+    paste: Callable[[Session, str], list[str]]
+    start_turn: Callable[[Session, str], list[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """Everything outside: the engine, the files, the store, the clock, and the ways into a container."""
 
@@ -60,9 +72,11 @@ class World:
     message_id: Callable[[], str]
     #: The text of codex's own configuration for these policies and this model endpoint.
     config: Callable[[Policies, str], str]
+    plan: Callable[[Session], ContainerPlan]
+    describe: Describe
 
 
-async def within(seconds: float, work: Awaitable[None]) -> bool:
+async def within(seconds: float, work: Awaitable[object]) -> bool:
     """Whether the work ended in time."""
     try:
         async with asyncio.timeout(seconds):

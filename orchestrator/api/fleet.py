@@ -1,0 +1,73 @@
+"""The routes that are about everything at once: receipts, resuming, the registry, the daemon, the doctor."""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query
+
+from orchestrator.api.models import DryRun, receipt_view
+from orchestrator.api.sessions import TheDaemon
+from orchestrator.api.streams import answer
+from orchestrator.core.ports import Progress
+from orchestrator.core.receipt import Delivery
+from orchestrator.sessions import observe
+from orchestrator.sessions.examine import examine
+from orchestrator.sessions.records import rebuild, verify
+from orchestrator.sessions.resume import resume_all
+
+routes = APIRouter(prefix="/v1")
+LONGEST_WAIT = 86_400.0
+
+
+@routes.get("/daemon")
+async def get_daemon(daemon: TheDaemon) -> dict[str, Any]:
+    return await daemon.status()
+
+
+@routes.post("/daemon/stop")
+async def post_stop(daemon: TheDaemon) -> dict[str, Any]:
+    daemon.stopping.set()
+    return {}
+
+
+@routes.get("/receipts/{message_id}")
+async def get_receipt(
+    message_id: str,
+    daemon: TheDaemon,
+    wait: Literal["none", "settled", "committed", "turn"] = "none",
+    limit: Annotated[float, Query(alias="timeout", ge=0, le=LONGEST_WAIT)] = 30.0,
+) -> dict[str, Any]:
+    if wait == "none":
+        return receipt_view(await daemon.world.store.receipt(message_id))
+    if wait == "settled":
+        return receipt_view(await observe.settled(daemon.fleet, message_id, limit))
+    receipt = await observe.committed(daemon.fleet, message_id, limit)
+    if wait == "committed" or receipt.state is not Delivery.COMMITTED:
+        return receipt_view(receipt)
+    outcome = await observe.turn_of(daemon.fleet, receipt, limit)
+    return {**receipt_view(receipt), "turn": outcome.to_json()}
+
+
+@routes.post("/resume-all", response_model=None)
+async def post_resume_all(body: DryRun, daemon: TheDaemon, accept: Annotated[str, Header()] = "") -> Any:
+    async def work(progress: Progress) -> list[dict[str, Any]]:
+        await daemon.resumed.wait()
+        return [asdict(r) for r in await resume_all(daemon.fleet, progress, dry_run=body.dry_run)]
+
+    return await answer(accept, work)
+
+
+@routes.get("/registry/verify")
+async def get_registry(daemon: TheDaemon) -> dict[str, Any]:
+    return await verify(daemon.fleet)
+
+
+@routes.post("/registry/rebuild")
+async def post_rebuild(body: DryRun, daemon: TheDaemon) -> dict[str, Any]:
+    return await rebuild(daemon.fleet, dry_run=body.dry_run)
+
+
+@routes.get("/doctor")
+async def get_doctor(daemon: TheDaemon) -> dict[str, Any]:
+    checks = await examine(daemon.fleet)
+    return {"ok": all(c.status != "fail" for c in checks), "checks": [asdict(c) for c in checks]}

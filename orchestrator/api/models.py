@@ -1,0 +1,104 @@
+"""What the HTTP API takes and gives. The answers' fields are fixed: programs read them by name."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.core.policies import Approval, Reasoning, Sandbox
+from orchestrator.core.receipt import Mode, Receipt, Route
+from orchestrator.sessions.observe import View
+
+
+class Request(BaseModel):
+    """A request body; an unknown field is an error, not a wish that is passed over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class LaunchRequest(Request):
+    """`POST /v1/sessions`. What is left out is the setting's value; memory is in bytes."""
+
+    role: str
+    prompt: str = ""
+    workspace: str = ""
+    branch: str = ""
+    model: str = ""
+    reasoning: Reasoning | None = None
+    sandbox: Sandbox | None = None
+    approval: Approval | None = None
+    developer_instructions: str = ""
+    image: str = ""
+    secrets: dict[str, str] = Field(default_factory=dict)
+    memory: int | None = Field(default=None, ge=64 * 1024**2)
+    cpus: float | None = Field(default=None, gt=0)
+    pids: int | None = Field(default=None, ge=32)
+    parent: str = ""
+    base_url: str = ""
+    sender: str = Field(default="operator", alias="from")
+    another: bool = False
+    dry_run: bool = False
+
+
+class InputRequest(Request):
+    """`POST /v1/sessions/{session}/input`."""
+
+    text: str
+    mode: Mode = Mode.QUEUE
+    route: Route = Route.AUTO
+    sender: str = Field(default="operator", alias="from")
+    tags: tuple[str, ...] = ()
+    system: bool = False
+    dry_run: bool = False
+
+
+class DryRun(Request):
+    """A body that only says whether to act."""
+
+    dry_run: bool = False
+
+
+def session_view(view: View) -> dict[str, Any]:
+    session, state = view.session, view.state
+    policies = session.policies
+    return {
+        "session_id": session.session_id,
+        "role": session.role,
+        "state": state.activity.value,
+        "since": state.since,
+        "source": state.source,
+        "age_s": view.age_s,
+        "turn_id": state.turn_id,
+        "doing": state.doing,
+        "desired": session.desired.value,
+        "container_id": session.container_id,
+        "container_name": session.container_name,
+        "container_state": view.container_state,
+        "thread_id": session.thread_id,
+        "branch": session.branch,
+        "workspace": session.workspace,
+        "image": session.image,
+        "parent": session.parent,
+        "created_at": session.created_at,
+        "model": policies.model,
+        "reasoning": policies.reasoning.value if policies.reasoning else None,
+        "sandbox": policies.sandbox.value,
+        "approval": policies.approval.value,
+        "queued": view.queued,
+        "walls": dict(view.walls),
+        "warnings": list(view.warnings),
+    }
+
+
+def receipt_view(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "message_id": receipt.message_id,
+        "session_id": receipt.session_id,
+        "state": receipt.state.value,
+        "route": receipt.route.value if receipt.route else None,
+        "turn_id": receipt.turn_id,
+        "mode": receipt.mode.value,
+        "from": receipt.sender,
+        "reason": receipt.reason,
+        "created_at": receipt.created_at,
+        "updated_at": receipt.updated_at,
+    }

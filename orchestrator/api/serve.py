@@ -1,0 +1,105 @@
+"""The daemon's process: take the lease, listen on the unix socket, serve until told to stop."""
+
+import asyncio
+import os
+import socket
+import sys
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from orchestrator import __version__
+from orchestrator.api.app import make_app
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.daemon.build import build_world
+from orchestrator.daemon.daemon import Daemon
+from orchestrator.daemon.home import DaemonRecord, current_socket_path, places, private_directory
+from orchestrator.daemon.lease import announce, lease, withdraw
+from orchestrator.daemon.settings import load_settings
+
+log = structlog.get_logger()
+DRAIN_SECONDS = 1
+BACKLOG = 128
+
+
+def run(root: Path) -> int:
+    """Serve the data directory until a signal or `daemon stop`; the exit code."""
+    _log_to_stderr()
+    try:
+        with lease(root):
+            asyncio.run(_serve(root))
+    except OrchestratorError as exc:
+        sys.stderr.write(f"error: {exc.message}\n")
+        return int(exc.exit_status)
+    return 0
+
+
+async def _serve(root: Path) -> None:
+    settings = load_settings(root)
+    path = current_socket_path(root)
+    daemon = Daemon(build_world(places(root), settings), runtime=settings.runtime, socket=str(path))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            make_app(daemon),
+            log_config=None,
+            lifespan="off",
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+    )
+    listening = _listen(path)
+    try:
+        async with daemon.running():
+            _announce(root, daemon)
+            stopper = asyncio.create_task(_stop_when_asked(daemon, server))
+            log.info("serving", socket=str(path), pid=os.getpid(), runtime=settings.runtime)
+            await server.serve(sockets=[listening])
+            stopper.cancel()
+    finally:
+        withdraw(root)
+        path.unlink(missing_ok=True)
+    log.info("stopped")
+
+
+async def _stop_when_asked(daemon: Daemon, server: uvicorn.Server) -> None:
+    await daemon.stopping.wait()
+    server.should_exit = True
+
+
+def _listen(path: Path) -> socket.socket:
+    """The socket, readable by its owner alone from its first moment on; the lease makes the old one stale."""
+    private_directory(path.parent)
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX)
+    before = os.umask(0o177)
+    try:
+        listening.bind(str(path))
+    finally:
+        os.umask(before)
+    listening.listen(BACKLOG)
+    return listening
+
+
+def _announce(root: Path, daemon: Daemon) -> None:
+    announce(
+        root,
+        DaemonRecord(
+            pid=os.getpid(),
+            version=__version__,
+            socket=daemon.socket,
+            started_at=daemon.started_at,
+            project_id=daemon.world.registry.project_id(),
+        ),
+    )
+
+
+def _log_to_stderr() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

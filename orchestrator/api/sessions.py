@@ -1,0 +1,205 @@
+"""The routes of one session: launch, see, write to, follow, stop, remove. Each is a call of a use case."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import StreamingResponse
+
+from orchestrator.api.models import DryRun, InputRequest, LaunchRequest, receipt_view, session_view
+from orchestrator.api.reading import envelopes, pane_log
+from orchestrator.api.streams import NDJSON, answer
+from orchestrator.core.policies import Limits, Policies
+from orchestrator.core.ports import Progress
+from orchestrator.core.receipt import Mode, Route
+from orchestrator.core.session import Session
+from orchestrator.daemon.daemon import Daemon
+from orchestrator.sessions.attach_command import attach_command
+from orchestrator.sessions.input import plan_input, send
+from orchestrator.sessions.launch import Order, check_secrets, launch, plan_launch
+from orchestrator.sessions.observe import snapshot, view, views
+from orchestrator.sessions.step import Step, as_plan
+from orchestrator.sessions.stop import plan_remove, plan_stop, remove, stop
+
+routes = APIRouter(prefix="/v1/sessions")
+LONGEST_PAGE = 5_000
+
+
+def the_daemon(request: Request) -> Daemon:
+    daemon: Daemon = request.app.state.daemon
+    return daemon
+
+
+def the_session(selector: str, request: Request) -> Session:
+    return the_daemon(request).fleet.find(selector)
+
+
+TheDaemon = Annotated[Daemon, Depends(the_daemon)]
+TheSession = Annotated[Session, Depends(the_session)]
+Lines = Annotated[int, Query(ge=0, le=LONGEST_PAGE)]
+
+
+@routes.post("", response_model=None)
+async def post_session(body: LaunchRequest, daemon: TheDaemon, accept: Annotated[str, Header()] = "") -> Any:
+    order = _order(body, daemon)
+    if body.dry_run:
+        return as_plan(plan_launch(daemon.world, order))
+
+    async def work(progress: Progress) -> dict[str, Any]:
+        await daemon.resumed.wait()
+        launched = await launch(daemon.fleet, order, progress)
+        if body.prompt:
+            hold = daemon.fleet.hold(launched.session)
+            await hold.deliverer.accept(
+                body.prompt, mode=Mode.QUEUE, wish=Route.AUTO, sender=body.sender, tags=(), system=False
+            )
+        seen = await view(daemon.fleet, daemon.fleet.find(launched.session.session_id))
+        return session_view(
+            replace(seen, warnings=tuple(dict.fromkeys((*seen.warnings, *launched.warnings))))
+        )
+
+    return await answer(accept, work)
+
+
+def _order(body: LaunchRequest, daemon: Daemon) -> Order:
+    check_secrets(body.secrets)
+    default = daemon.world.rules.default_policies
+    policies = Policies(
+        model=body.model or default.model,
+        reasoning=body.reasoning or default.reasoning,
+        sandbox=body.sandbox or default.sandbox,
+        approval=body.approval or default.approval,
+        developer_instructions=body.developer_instructions or default.developer_instructions,
+        limits=Limits(
+            memory=body.memory or default.limits.memory,
+            cpus=body.cpus or default.limits.cpus,
+            pids=body.pids or default.limits.pids,
+        ),
+    )
+    return Order(
+        role=body.role,
+        policies=policies,
+        workspace=body.workspace,
+        branch=body.branch,
+        image=body.image,
+        parent=body.parent,
+        base_url=body.base_url,
+        secrets=body.secrets,
+        another=body.another,
+    )
+
+
+@routes.get("")
+async def get_sessions(
+    daemon: TheDaemon, every: Annotated[bool, Query(alias="all")] = False
+) -> list[dict[str, Any]]:
+    sessions = [s for s in daemon.world.registry.sessions() if every or s.live]
+    return [session_view(seen) for seen in await views(daemon.fleet, sessions)]
+
+
+@routes.get("/{selector}")
+async def get_session(session: TheSession, daemon: TheDaemon) -> dict[str, Any]:
+    return session_view(await view(daemon.fleet, session))
+
+
+@routes.post("/{selector}/input")
+async def post_input(body: InputRequest, session: TheSession, daemon: TheDaemon) -> dict[str, Any]:
+    if body.dry_run:
+        return as_plan(
+            await plan_input(
+                daemon.fleet, session, body.text, body.route, system=body.system, sender=body.sender
+            )
+        )
+    receipt = await send(
+        daemon.fleet,
+        session,
+        body.text,
+        mode=body.mode,
+        wish=body.route,
+        sender=body.sender,
+        tags=body.tags,
+        system=body.system,
+    )
+    return receipt_view(receipt)
+
+
+@routes.post("/{selector}/interrupt")
+async def post_interrupt(body: DryRun, session: TheSession, daemon: TheDaemon) -> dict[str, Any]:
+    hold = daemon.fleet.hold(session)
+    if body.dry_run:
+        return as_plan([Step("codex", f"turn/interrupt {session.thread_id} {hold.journal.state.turn_id}")])
+    turn_id = await hold.deliverer.interrupt()
+    return {"session_id": session.session_id, "interrupted": bool(turn_id), "turn_id": turn_id}
+
+
+@routes.get("/{selector}/snapshot")
+async def get_snapshot(
+    session: TheSession, daemon: TheDaemon, lines: Lines = 50, full: bool = False
+) -> dict[str, Any]:
+    seen = await snapshot(daemon.fleet, session, lines=lines, full=full)
+    return {
+        "session_id": session.session_id,
+        "role": session.role,
+        "state": seen.view.state.activity.value,
+        "screen": seen.screen,
+        "transcript": [e.to_json() for e in seen.envelopes],
+        "next_seq": seen.next_seq,
+    }
+
+
+@routes.get("/{selector}/events", response_model=None)
+async def get_events(
+    session: TheSession,
+    daemon: TheDaemon,
+    since_seq: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 500,
+    follow: bool = False,
+) -> Any:
+    if follow:
+        return StreamingResponse(envelopes(daemon.fleet, session, since_seq), media_type=NDJSON)
+    page = await daemon.world.store.read(session.session_id, since_seq, limit)
+    return {
+        "events": [e.to_json() for e in page.envelopes],
+        "next_seq": page.next_seq,
+        "oldest_seq": page.oldest_seq,
+    }
+
+
+@routes.get("/{selector}/log", response_model=None)
+async def get_log(session: TheSession, daemon: TheDaemon, follow: bool = False) -> Any:
+    return StreamingResponse(
+        pane_log(daemon.fleet, session, follow=follow), media_type="application/octet-stream"
+    )
+
+
+@routes.get("/{selector}/attach")
+async def get_attach(session: TheSession, daemon: TheDaemon, read_only: bool = False) -> dict[str, Any]:
+    daemon.fleet.hold(session)
+    return {"argv": attach_command(session, read_only=read_only)}
+
+
+@routes.post("/{selector}/stop")
+async def post_stop(body: DryRun, session: TheSession, daemon: TheDaemon) -> dict[str, Any]:
+    if body.dry_run:
+        return as_plan(plan_stop(daemon.fleet, session))
+    seen = await view(daemon.fleet, await stop(daemon.fleet, session))
+    return {
+        "session_id": session.session_id,
+        "state": seen.state.activity.value,
+        "desired": seen.session.desired.value,
+        "container_state": seen.container_state,
+    }
+
+
+@routes.delete("/{selector}")
+async def delete_session(
+    session: TheSession,
+    daemon: TheDaemon,
+    force: bool = False,
+    purge: bool = False,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    if dry_run:
+        return as_plan(plan_remove(session, purge=purge))
+    await remove(daemon.fleet, session, force=force, purge=purge)
+    return {"session_id": session.session_id, "removed": True}

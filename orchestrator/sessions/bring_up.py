@@ -1,0 +1,41 @@
+"""From a record and its folder to a running, attached session: what launching and resuming share."""
+
+from dataclasses import replace
+
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.events import Event
+from orchestrator.core.session import Session
+from orchestrator.sessions.attach import Attachment
+from orchestrator.sessions.fleet import Fleet
+from orchestrator.sessions.ready import until_ready
+
+
+async def create_and_start(fleet: Fleet, session: Session) -> Session:
+    """A new container for the session, started; the record knows it.
+
+    A container that was created but could not be started is removed again.
+    """
+    world = fleet.world
+    world.folders.write_order(session)
+    container_id = await world.engine.create(world.plan(session))
+    try:
+        await world.engine.start(session.container_name)
+    except OrchestratorError:
+        await world.engine.remove(session.container_name)
+        raise
+    return replace(session, container_id=container_id)
+
+
+async def ready_and_attached(
+    fleet: Fleet, session: Session, *, after_boot: int, event: Event, detail: dict[str, object]
+) -> Attachment:
+    """Wait for the supervisor, note the thread and the branch in the record, and hold the session."""
+    world = fleet.world
+    status = await until_ready(world, session, after_boot=after_boot)
+    session = replace(
+        session,
+        thread_id=world.folders.thread_id(session) or str(status.get("thread_id", "")),
+        branch=world.folders.branch(session),
+    )
+    world.registry.put(session)
+    return await fleet.attach(session, event, detail)

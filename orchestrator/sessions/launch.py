@@ -1,0 +1,156 @@
+"""From a role to a running session: claim the role, make the folder, start the container, wait for codex."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from orchestrator.core.envelope import timestamp
+from orchestrator.core.errors import InvalidInput
+from orchestrator.core.events import Event
+from orchestrator.core.identity import check_role, container_name, session_id
+from orchestrator.core.policies import Policies
+from orchestrator.core.ports import Progress
+from orchestrator.core.session import Session
+from orchestrator.sessions.bring_up import create_and_start, ready_and_attached
+from orchestrator.sessions.fleet import Fleet
+from orchestrator.sessions.step import Step
+from orchestrator.sessions.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What was asked for; an empty field means the default."""
+
+    role: str
+    policies: Policies
+    workspace: str = ""
+    branch: str = ""
+    image: str = ""
+    parent: str = ""
+    base_url: str = ""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    another: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launched:
+    """The session and what its operator should know."""
+
+    session: Session
+    warnings: tuple[str, ...]
+
+
+def draft_session(world: World, order: Order) -> Session:
+    """The record that the order makes; nothing is written yet."""
+    project = world.registry.project_id()
+    new_id = session_id(world.dice(16))
+    folder = world.home.folder(check_role(order.role), new_id)
+    own_clone = bool(order.branch) or not order.workspace
+    return Session(
+        session_id=new_id,
+        role=order.role,
+        project_id=project,
+        created_at=timestamp(world.clock.now()),
+        container_name=container_name(project, new_id),
+        image=order.image or world.rules.image,
+        agent_uid=world.rules.agent_uid,
+        workspace=str(folder.workspace) if own_clone else order.workspace,
+        branch=order.branch,
+        parent=order.parent,
+        policies=order.policies,
+        secrets=tuple(sorted(order.secrets)),
+        base_url=order.base_url or world.rules.base_url,
+    )
+
+
+def plan_launch(world: World, order: Order) -> list[Step]:
+    """The steps of a launch; the id in them is an example, a real one is made at launch."""
+    session = draft_session(world, order)
+    folder = world.home.folder(session.role, session.session_id)
+    steps = [
+        Step("files", f"write {world.home.registry}/{session.session_id}.json"),
+        Step("files", f"make {folder.root}"),
+    ]
+    if session.workspace == str(folder.workspace):
+        origin = order.workspace or "an empty repository"
+        steps.append(
+            Step("files", f"clone {origin} to {folder.workspace} on branch {order.branch or 'main'}")
+        )
+    name = session.container_name
+    steps += [Step("engine", line) for line in world.describe.create(world.plan(session))]
+    return [*steps, Step("engine", f"docker start {name}")]
+
+
+async def launch(fleet: Fleet, order: Order, progress: Progress) -> Launched:
+    """Launch a session; it is ready for messages when this returns.
+
+    Whatever fails or is cut off leaves no container and no record.
+
+    Raises:
+        RoleBusy: the role has a live session, and `another` was not asked for.
+        LaunchFailed, TimedOut: codex did not come up.
+    """
+    world = fleet.world
+    session = draft_session(world, order)
+    warnings = _warnings(session)
+    if order.workspace:
+        warnings += world.workspaces.check(order.workspace, session.agent_uid)
+    fleet.busy.add(session.session_id)
+    try:
+        world.registry.claim(session, another=order.another)
+        try:
+            session = await _bring_up(fleet, session, order, progress)
+        except BaseException:
+            await asyncio.shield(_undo(fleet, session))
+            raise
+    finally:
+        fleet.busy.discard(session.session_id)
+    return Launched(session=session, warnings=tuple(warnings))
+
+
+async def _bring_up(fleet: Fleet, session: Session, order: Order, progress: Progress) -> Session:
+    world = fleet.world
+    image = await world.images.ensure(session.image, session.agent_uid, progress)
+    session = replace(session, image=image)
+    progress("preparing the session's folder")
+    config = world.config(session.policies, session.base_url)
+    await asyncio.to_thread(world.folders.prepare, session, config=config, secrets=order.secrets)
+    folder = world.home.folder(session.role, session.session_id)
+    if session.workspace == str(folder.workspace):
+        await asyncio.to_thread(
+            world.workspaces.clone, order.workspace, session.workspace, order.branch, session.agent_uid
+        )
+    progress("starting the container")
+    session = await create_and_start(fleet, session)
+    progress("waiting for codex")
+    attachment = await ready_and_attached(
+        fleet,
+        session,
+        after_boot=0,
+        event=Event.SESSION_LAUNCHED,
+        detail={"image": image, "model": session.policies.model, "workspace": session.workspace},
+    )
+    return attachment.session
+
+
+async def _undo(fleet: Fleet, session: Session) -> None:
+    world = fleet.world
+    await fleet.detach(session.session_id, {"why": "the launch failed"})
+    await world.engine.remove(session.container_name)
+    await asyncio.to_thread(world.folders.remove, session)
+    world.registry.remove(session.session_id)
+    await world.store.forget(session.session_id)
+
+
+def _warnings(session: Session) -> list[str]:
+    if session.policies.approvals_are_advisory:
+        wall = "with danger-full-access the container is the only wall"
+        return [f"approvals are advisory: {wall}, and the agent can reach its own app-server"]
+    return []
+
+
+def check_secrets(secrets: Mapping[str, str]) -> None:
+    """`InvalidInput` where a name cannot be a file under `/run/secrets`."""
+    for name in secrets:
+        if not name.replace("-", "").replace("_", "").isalnum():
+            raise InvalidInput(f"{name!r} cannot name a secret", hint="use letters, digits, `-` and `_`")

@@ -1,0 +1,53 @@
+"""Waiting until the supervisor inside a container says that codex and its screen are up."""
+
+from typing import Any
+
+from orchestrator.core.errors import ContainerGone, LaunchFailed, TimedOut
+from orchestrator.core.ports import ContainerState
+from orchestrator.core.session import Session
+from orchestrator.sessions.world import World
+
+LOOK_EVERY = 0.05
+INSPECT_EVERY = 10
+_OVER = frozenset({ContainerState.EXITED, ContainerState.DEAD})
+
+
+def boot_number(world: World, session: Session) -> int:
+    """How often the supervisor has started so far; what is waited for is a later one."""
+    return int(world.folders.status(session).get("boot", 0))
+
+
+async def until_ready(world: World, session: Session, *, after_boot: int) -> dict[str, Any]:
+    """The supervisor's status once it is ready in a later boot than `after_boot`.
+
+    Raises:
+        LaunchFailed: it gave up, with its own reason.
+        TimedOut: it was not ready in `Rules.ready_seconds`.
+    """
+    deadline = world.clock.monotonic() + world.rules.ready_seconds
+    looked = 0
+    while world.clock.monotonic() < deadline:
+        status = world.folders.status(session)
+        fresh = int(status.get("boot", 0)) > after_boot
+        if fresh and status.get("phase") == "ready":
+            return status
+        if fresh and status.get("phase") == "failed":
+            raise LaunchFailed(f"the supervisor gave up: {status.get('reason') or 'without a reason'}")
+        looked += 1
+        if looked % INSPECT_EVERY == 0:
+            await _still_up(world, session, status)
+        await world.clock.sleep(LOOK_EVERY)
+    raise TimedOut(
+        f"codex was not ready within {world.rules.ready_seconds:.0f} s",
+        hint=f"`docker logs {session.container_name}` shows how far it came",
+    )
+
+
+async def _still_up(world: World, session: Session, status: dict[str, Any]) -> None:
+    try:
+        container = await world.engine.inspect(session.container_name)
+    except ContainerGone:
+        raise LaunchFailed("the container was removed while it started") from None
+    if container.state in _OVER:
+        reason = status.get("reason") or f"`docker logs {session.container_name}` may tell why"
+        raise LaunchFailed(f"the container exited ({container.exit_code}): {reason}")
