@@ -76,9 +76,8 @@ def plan_launch(world: World, order: Order) -> list[Step]:
         steps.append(
             Step("files", f"clone {origin} to {folder.workspace} on branch {order.branch or 'main'}")
         )
-    name = session.container_name
     steps += [Step("engine", line) for line in world.describe.create(world.plan(session))]
-    return [*steps, Step("engine", f"docker start {name}")]
+    return steps
 
 
 async def launch(fleet: Fleet, order: Order, progress: Progress) -> Launched:

@@ -1,0 +1,90 @@
+"""Agents' workspaces: a folder that is given is checked, a clone is made with git and given to the agent."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from orchestrator.core.errors import InvalidInput, OrchestratorError, TimedOut
+
+GIT_SECONDS = 300.0
+DEFAULT_BRANCH = "main"
+
+
+class WorkspaceUnusable(OrchestratorError):
+    """The workspace could not be made."""
+
+    code = "workspace_unusable"
+
+
+class GitWorkspaces:
+    """The `Workspaces` port on this host's file system."""
+
+    def check(self, path: str, agent_uid: int) -> list[str]:
+        """Warnings about a workspace that is given.
+
+        Raises:
+            InvalidInput: it is relative, missing, not a folder, or this user cannot read it.
+        """
+        given = Path(path)
+        if not given.is_absolute():
+            raise InvalidInput(f"the workspace {path!r} is not an absolute path")
+        if not given.is_dir():
+            what = "is not a folder" if given.exists() else "does not exist"
+            raise InvalidInput(f"the workspace {path} {what}", hint="create it, or name another one")
+        if not os.access(given, os.R_OK | os.X_OK):
+            raise InvalidInput(f"the workspace {path} cannot be read by this user")
+        owner = given.stat().st_uid
+        if owner != agent_uid and not given.stat().st_mode & 0o002:
+            return [
+                f"{path} belongs to uid {owner}; the agent works as uid {agent_uid} and may not write there"
+            ]
+        return []
+
+    def clone(self, origin: str, target: str, branch: str, agent_uid: int) -> None:
+        """Make the agent's own clone of `origin`, or an empty repository, with `branch` checked out.
+
+        Raises:
+            InvalidInput: the origin is no git repository, or the branch's name cannot be one.
+            WorkspaceUnusable: git failed for another reason, which is in the message.
+        """
+        name = branch or DEFAULT_BRANCH
+        _git("check-ref-format", "--branch", name, fault=InvalidInput, what=f"{name!r} cannot name a branch")
+        if origin:
+            _git(
+                "-C",
+                origin,
+                "rev-parse",
+                "--git-dir",
+                fault=InvalidInput,
+                what=f"{origin} is no git repository",
+            )
+            _git("clone", "--quiet", "--no-hardlinks", "--", origin, target)
+            known = _git("-C", target, "branch", "--remotes", "--list", f"origin/{name}")
+            start = [f"origin/{name}"] if known.strip() else []
+            _git("-C", target, "checkout", "--quiet", "-B", name, *start)
+        else:
+            _git("init", "--quiet", "-b", name, target)
+        _give(Path(target), agent_uid)
+
+
+def _git(*args: str, fault: type[OrchestratorError] = WorkspaceUnusable, what: str = "") -> str:
+    argv = ["git", "-c", "safe.directory=*", *args]
+    try:
+        done = subprocess.run(argv, capture_output=True, timeout=GIT_SECONDS, check=False, text=True)
+    except subprocess.TimeoutExpired as exc:
+        raise TimedOut(f"git {args[0]} did not end within {GIT_SECONDS:.0f} s") from exc
+    except FileNotFoundError as exc:
+        raise WorkspaceUnusable("git is not installed", hint="install git") from exc
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or [""])[-1]
+        raise fault(f"{what}: {said}" if what else f"git {args[0]}: {said}")
+    return done.stdout
+
+
+def _give(root: Path, uid: int) -> None:
+    if os.geteuid() != 0:
+        return
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            os.chown(Path(folder) / name, uid, uid, follow_symlinks=False)
+    os.chown(root, uid, uid)
