@@ -44,6 +44,7 @@ def approval(said: Said) -> Draft:
                 grant_root="grantRoot",
                 decisions="availableDecisions",
                 changes="fileChanges",
+                network="networkApprovalContext",
             ),
         },
         requires_operator=True,
@@ -54,14 +55,14 @@ def question(said: Said) -> Draft:
     asked = [mapping(each) for each in listed(said.params, "questions")]
     return said.draft(
         Event.INPUT_REQUESTED,
-        "\n".join(text(each, "question") for each in asked) or text(said.params, "message"),
+        "\n".join(text(each, "question") for each in asked) or _first(said, "message", "title"),
         direction=Direction.OUT,
         data={
             "request_id": said.line.message.get("id"),
             "kind": QUESTIONS[said.line.method],
             **present(
                 said.params,
-                *("questions", "url", "mode"),
+                *("questions", "url", "mode", "description"),
                 server="serverName",
                 wanted="requestedSchema",
                 blocking="isBlocking",
@@ -69,6 +70,10 @@ def question(said: Said) -> Draft:
         },
         requires_operator=True,
     )
+
+
+def _first(said: Said, *keys: str) -> str:
+    return next((text(said.params, key) for key in keys if text(said.params, key)), "")
 
 
 def resolved(said: Said) -> Draft:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from orchestrator.core.places import WORK
 
-_HEADER = re.compile(r"^diff --git (.+)$", re.MULTILINE)
+_HEADER = re.compile(r"^diff --git ", re.MULTILINE)
 _RENAMED = re.compile(r"^rename to (.+)$", re.MULTILINE)
 
 
@@ -15,12 +15,10 @@ def changed_files(diff: str) -> list[str]:
 
 
 def _paths(diff: str) -> Iterator[str]:
-    headers = list(_HEADER.finditer(diff))
-    ends = [header.start() for header in headers[1:]] + [len(diff)]
-    for header, end in zip(headers, ends, strict=True):
-        head = diff[header.end() : end].split("\n@@", 1)[0]
-        renamed = _RENAMED.search(head)
-        yield unquoted(renamed[1]) if renamed else _new_name(header[1])
+    for part in _HEADER.split(diff)[1:]:
+        names, _, rest = part.partition("\n")
+        renamed = _RENAMED.search(rest.split("\n@@", 1)[0])
+        yield unquoted(renamed[1]) if renamed else _new_name(names)
 
 
 def _new_name(names: str) -> str:

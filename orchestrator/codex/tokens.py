@@ -44,4 +44,6 @@ def spent(first: Mapping[str, Any], final: Mapping[str, Any]) -> dict[str, Any]:
     """What one turn used, from its first and its last usage; the context as of the end."""
     begun, ended, one = first["tokens"], final["tokens"], first["last"]
     since = {name: max(ended[name] - begun[name] + one[name], 0) for name in _COUNTS}
+    # After a compaction codex's own total is the size of the context, not a sum.
+    since["total"] = since["input"] + since["output"]
     return {**since, **{key: ended[key] for key in ("context_window", "context_used_pct")}}
