@@ -54,7 +54,7 @@ async def post_resume_all(body: DryRun, daemon: TheDaemon, accept: Annotated[str
         await daemon.resumed.wait()
         return [asdict(r) for r in await resume_all(daemon.fleet, progress, dry_run=body.dry_run)]
 
-    return await answer(accept, work)
+    return await answer(daemon, accept, work)
 
 
 @routes.get("/registry/verify")

@@ -58,7 +58,7 @@ async def post_session(body: LaunchRequest, daemon: TheDaemon, accept: Annotated
             replace(seen, warnings=tuple(dict.fromkeys((*seen.warnings, *launched.warnings))))
         )
 
-    return await answer(accept, work)
+    return await answer(daemon, accept, work)
 
 
 def _order(body: LaunchRequest, daemon: Daemon) -> Order:

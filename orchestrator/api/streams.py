@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from orchestrator.api.errors import error_body, known
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports import Progress
+from orchestrator.daemon.daemon import Daemon
 
 NDJSON = "application/x-ndjson"
 log = structlog.get_logger()
@@ -20,31 +21,33 @@ def _line(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode() + b"\n"
 
 
-async def _progressing(work: Callable[[Progress], Awaitable[Any]]) -> AsyncIterator[bytes]:
+async def _told(work: Callable[[Progress], Awaitable[Any]], say: Progress) -> dict[str, Any]:
+    try:
+        return {"result": await work(say)}
+    except OrchestratorError as exc:
+        return known(exc)
+    except Exception as exc:
+        log.exception("work_broke")
+        return error_body("bug", f"{type(exc).__name__}: {exc}", "the daemon's log has the traceback")
+
+
+async def _progressing(daemon: Daemon, work: Callable[[Progress], Awaitable[Any]]) -> AsyncIterator[bytes]:
     said: asyncio.Queue[str | None] = asyncio.Queue()
-    task = asyncio.ensure_future(work(said.put_nowait))
+    task = daemon.begin(_told(work, said.put_nowait))
     task.add_done_callback(lambda _: said.put_nowait(None))
     try:
         while (text := await said.get()) is not None:
             yield _line({"progress": text})
-        try:
-            yield _line({"result": task.result()})
-        except OrchestratorError as exc:
-            yield _line(known(exc))
-        except Exception as exc:
-            log.exception("work_broke")
-            yield _line(error_body("bug", f"{type(exc).__name__}: {exc}", "see the daemon's log"))
+        yield _line(await task)
     finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        task.cancel()
 
 
-async def answer(accept: str, work: Callable[[Progress], Awaitable[Any]]) -> Any:
+async def answer(daemon: Daemon, accept: str, work: Callable[[Progress], Awaitable[Any]]) -> Any:
     """The work's result as plain JSON, or with its progress where the client asked for NDJSON.
 
-    A client that goes away cancels work that it was told of line by line.
+    A client that goes away cancels work that it was told of line by line; the daemon sees it cleaned up.
     """
     if NDJSON in accept:
-        return StreamingResponse(_progressing(work), media_type=NDJSON)
+        return StreamingResponse(_progressing(daemon, work), media_type=NDJSON)
     return await work(lambda _: None)

@@ -2,20 +2,22 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from orchestrator import __version__
 from orchestrator.core.envelope import timestamp
-from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.errors import DaemonUnreachable, OrchestratorError
 from orchestrator.sessions.fleet import Fleet
 from orchestrator.sessions.resume import resume_all
 from orchestrator.sessions.world import World
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 class Daemon:
@@ -28,8 +30,15 @@ class Daemon:
         self.fleet = Fleet(world)
         self.started_at = timestamp(world.clock.now())
         self.stopping = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
         #: Set once the sessions of a former daemon have been looked at; the API answers before that.
         self.resumed = asyncio.Event()
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start work that outlives its request's cancellation long enough to clean up."""
+        if self._group is None:
+            raise DaemonUnreachable("the daemon is stopping")
+        return self._group.create_task(work)
 
     async def status(self) -> dict[str, Any]:
         """Who this daemon is, what it serves, and whether its engine answers."""
@@ -54,6 +63,7 @@ class Daemon:
     async def running(self) -> AsyncIterator[None]:
         """Resume what should run, keep an eye on the engine, and let go of everything at the end."""
         async with asyncio.TaskGroup() as group:
+            self._group = group
             tasks = [group.create_task(self._resume()), group.create_task(self.fleet.watch())]
             try:
                 yield

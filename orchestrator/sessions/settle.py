@@ -49,9 +49,11 @@ def settle(drafts: Sequence[Draft], outbox: Sequence[Receipt], now: str) -> Sett
     """Mark each user message with the receipt that it proves, and move that receipt to committed.
 
     A message that went through the app-server is known by its client id; a typed one is the next user
-    message without a client id and with the same text.
+    message without a client id and with the same text. One that is on its way comes before an unknown one.
     """
-    waiting = [r for r in outbox if r.state in _PROVABLE]
+    waiting = sorted(
+        (r for r in outbox if r.state in _PROVABLE), key=lambda r: (r.state is Delivery.UNKNOWN, r.position)
+    )
     stored: list[Draft] = []
     changed: list[Receipt] = []
     for draft in drafts:

@@ -51,3 +51,9 @@ def test_what_a_person_typed_proves_nothing_of_ours() -> None:
 def test_a_foreign_client_id_never_proves_a_typed_message() -> None:
     """Equal words from another program are not our keys."""
     assert settle([said("go", "zzz")], [sent("a", "go", Route.TMUX)], "now").receipts == ()
+
+
+def test_a_message_on_its_way_is_proven_before_an_older_unknown_one() -> None:
+    """An unknown message of an hour ago must not take the proof of the one that was just typed."""
+    outbox = [sent("old", "go", Route.TMUX, Delivery.UNKNOWN), sent("new", "go", Route.TMUX)]
+    assert [r.message_id for r in settle([said("go")], outbox, "now").receipts] == ["new"]
