@@ -5,7 +5,7 @@ The whole word stays in the recording; what is left out of a draft is always mar
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -18,6 +18,7 @@ _DEEPEST = 12
 _LONGEST_LIST = 200
 #: Excerpts shrink by these steps until the whole fits.
 _STEPS = (EXCERPT, 1024, 128)
+_CUT = "…"
 
 
 def clean(text: str) -> str:
@@ -36,29 +37,55 @@ def excerpt(text: str, longest: int = EXCERPT) -> str:
 def fit(data: Mapping[str, Any], largest: int = LARGEST) -> dict[str, Any]:
     """The data as plain JSON values, with texts and lists cut until all of it is small enough."""
     for longest in _STEPS:
-        small = {clean(str(key)): _small(value, longest, _DEEPEST) for key, value in data.items()}
-        if len(json.dumps(small, ensure_ascii=False).encode()) <= largest:
+        cutter = _Cutter(longest, largest)
+        small = cutter.pairs(data, _DEEPEST)
+        enough = cutter.room >= 0 or longest == _STEPS[-1]
+        if enough and len(json.dumps(small, ensure_ascii=False).encode()) <= largest:
             return small
-    return {"left_out": sorted(excerpt(key, 64) for key in small)[:_LONGEST_LIST]}
+    return {"left_out": [excerpt(clean(str(key)), 64) for key in islice(data, _LONGEST_LIST)]}
 
 
-def _small(value: Any, longest: int, depth: int) -> Any:
-    match value:
-        case str():
-            return excerpt(clean(value), longest)
-        case float() if not math.isfinite(value):
-            return str(value)
-        case Mapping() | list() | tuple():
-            return _shallow(value, longest, depth - 1) if depth else "…"
-        case _:
-            return value
+class _Cutter:
+    """Copies a value with its texts and lists cut; stops where there is no more room (in characters)."""
 
+    def __init__(self, longest: int, room: int) -> None:
+        self._longest = longest
+        self.room = room
 
-def _shallow(value: Mapping[Any, Any] | list[Any] | tuple[Any, ...], longest: int, depth: int) -> Any:
-    more = len(value) - _LONGEST_LIST
-    if isinstance(value, Mapping):
-        pairs = islice(value.items(), _LONGEST_LIST)
-        kept = {excerpt(clean(str(key)), longest): _small(each, longest, depth) for key, each in pairs}
-        return {**kept, "…": f"{more:,} more"} if more > 0 else kept
-    items = [_small(each, longest, depth) for each in value[:_LONGEST_LIST]]
-    return [*items, f"… {more:,} more"] if more > 0 else items
+    def pairs(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        for count, (key, each) in enumerate(value.items()):
+            if self._full(count):
+                return {**kept, _CUT: f"{len(value) - count:,} more"}
+            kept[self._text(str(key))] = self._value(each, depth)
+        return kept
+
+    def _items(self, value: Sequence[Any], depth: int) -> list[Any]:
+        kept: list[Any] = []
+        for count, each in enumerate(value):
+            if self._full(count):
+                return [*kept, f"{_CUT} {len(value) - count:,} more"]
+            kept.append(self._value(each, depth))
+        return kept
+
+    def _full(self, count: int) -> bool:
+        self.room -= 1
+        return self.room < 0 or count == _LONGEST_LIST
+
+    def _text(self, text: str) -> str:
+        cut = clean(excerpt(text, self._longest))
+        self.room -= len(cut)
+        return cut
+
+    def _value(self, value: Any, depth: int) -> Any:
+        match value:
+            case str():
+                return self._text(value)
+            case float() if not math.isfinite(value):
+                return str(value)
+            case Mapping():
+                return self.pairs(value, depth - 1) if depth else _CUT
+            case list() | tuple():
+                return self._items(value, depth - 1) if depth else _CUT
+            case _:
+                return value

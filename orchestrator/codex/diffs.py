@@ -16,8 +16,8 @@ def changed_files(diff: str) -> list[str]:
 
 def _paths(diff: str) -> Iterator[str]:
     for part in _HEADER.split(diff)[1:]:
-        names, _, rest = part.partition("\n")
-        renamed = _RENAMED.search(rest.split("\n@@", 1)[0])
+        head = part.split("\n@@", 1)[0]
+        names, renamed = head.split("\n", 1)[0], _RENAMED.search(head)
         yield unquoted(renamed[1]) if renamed else _new_name(names)
 
 

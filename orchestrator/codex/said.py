@@ -82,7 +82,7 @@ class Said:
             requires_operator=requires_operator,
             tags=(*self._tags(), *tags),
             text=clean(said) if whole_text else excerpt(clean(said), EXCERPT),
-            data={**fit({**(data or {}), **own}), **kept},
+            data={**fit({**own, **(data or {})}), **kept},
         )
 
     def _tags(self) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Recordings of a real codex and the events that they become; each case is a file and its expectation.
 
-`python tests/unit/codex/test_translate_golden.py` writes the expectations anew; read them before you keep them.
+`python tests/unit/codex/test_translate_golden.py` writes the expectations anew; read them.
 """
 
 import json
