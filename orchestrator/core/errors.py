@@ -223,6 +223,13 @@ class RecordCorrupt(OrchestratorError, ValueError):
     code = "record_corrupt"
 
 
+class DaemonBroke(OrchestratorError):
+    """The daemon met a bug of its own."""
+
+    code = "bug"
+    exit_status = Exit.BUG
+
+
 def leaves() -> dict[str, type[OrchestratorError]]:
     """Code → class, for every documented error."""
     found: dict[str, type[OrchestratorError]] = {}

@@ -16,6 +16,8 @@ PRIVATE = f"{PRIVATE_DOOR}/rec"
 PANE_LOG = "/logs/log.txt"
 SECRETS = "/run/secrets"
 WINDOW = "codex"
+#: The tmux option that holds the pane's process to which a person who can type was last attached.
+TOUCHED = "@touched"
 
 # Names inside the private folder.
 RECORDING = "codex.ndjson"

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from orchestrator.core.errors import InvalidInput
-from orchestrator.core.places import TMUX_SOCKET, tmux_target
+from orchestrator.core.places import TMUX_SOCKET, TOUCHED, tmux_target
 from orchestrator.core.ports import Pane
 
 Command = tuple[str, ...]
@@ -142,7 +142,9 @@ def read_capture(output: str, lines: int | None) -> str:
 
 def facts(session_id: str) -> tuple[Command, Command]:
     """What `read_facts` needs to be asked."""
-    pane = "pane #{pane_active} #{pane_dead} #{pane_pipe} #{pid} #{start_time} #{pane_current_command}"
+    touched = f"#{{?#{{==:#{{{TOUCHED}}},#{{pane_pid}}}},1,0}}"
+    server = "#{pid} #{start_time} #{pane_pid}"
+    pane = f"pane #{{pane_active}} #{{pane_dead}} #{{pane_pipe}} {server} {touched} #{{pane_current_command}}"
     client = "client #{client_control_mode} #{client_readonly}"
     return (
         ("list-panes", "-t", tmux_target(session_id), "-F", pane),
@@ -153,16 +155,23 @@ def facts(session_id: str) -> tuple[Command, Command]:
 def read_facts(output: str) -> Pane:
     """The active pane, which is the one that is typed into. A shell in it is no codex: it would obey.
 
-    People are the clients that could be typing: neither control mode nor read-only.
+    People are the clients that could be typing: neither control mode nor read-only. `touched` compares with
+    the process that the server's hook noted when the last of them came.
     """
-    rows = [row.split(" ", 6) for row in output.splitlines()]
+    rows = [row.split(" ", 8) for row in output.splitlines()]
     active = next((row for row in rows if row[:2] == ["pane", "1"]), None)
     people = sum(row == ["client", "0", "0"] for row in rows)
     if active is None:
         return no_pane()
-    _, _, dead, piped, pid, started, program = (*active, "")[:7]
-    alive = dead == "0" and program.lstrip("-") not in _SHELLS
-    return Pane(alive=alive, piped=piped == "1", server=f"{pid} {started}", people=people)
+    _, _, dead, piped, pid, started, process, touched, program = (*active, "")[:9]
+    return Pane(
+        alive=dead == "0" and program.lstrip("-") not in _SHELLS,
+        piped=piped == "1",
+        server=f"{pid} {started}",
+        people=people,
+        process=process,
+        touched=touched == "1",
+    )
 
 
 def no_pane() -> Pane:

@@ -68,15 +68,18 @@ def test_what_a_terminal_would_act_on_is_refused(text: str) -> None:
     ("output", "pane"),
     [
         (
-            "pane 1 0 1 42 1795 codex\nclient 1 0\nclient 0 0\nclient 0 1\n",
-            Pane(alive=True, piped=True, server="42 1795", people=1),
+            "pane 1 0 1 42 1795 7 1 codex\nclient 1 0\nclient 0 0\nclient 0 1\n",
+            Pane(alive=True, piped=True, server="42 1795", people=1, process="7", touched=True),
         ),
         (
-            "pane 0 0 1 42 1795 codex\npane 1 0 0 42 1795 bash",
-            Pane(alive=False, piped=False, server="42 1795", people=0),
+            "pane 0 0 1 42 1795 7 0 codex\npane 1 0 0 42 1795 8 0 bash",
+            Pane(alive=False, piped=False, server="42 1795", people=0, process="8"),
         ),
-        ("pane 1 1 0 42 1795 ", Pane(alive=False, piped=False, server="42 1795", people=0)),
-        ("pane 1 0 0 42 1795 my tool", Pane(alive=True, piped=False, server="42 1795", people=0)),
+        ("pane 1 1 0 42 1795 7 0 ", Pane(alive=False, piped=False, server="42 1795", people=0, process="7")),
+        (
+            "pane 1 0 0 42 1795 7 0 my tool",
+            Pane(alive=True, piped=False, server="42 1795", people=0, process="7"),
+        ),
         ("", Pane(alive=False, piped=False, server="", people=0)),
     ],
     ids=["a person, a reader and ourselves", "a shell in the active pane", "dead", "blanks", "nothing"],
