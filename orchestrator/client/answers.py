@@ -32,7 +32,7 @@ class SessionView(TypedDict):
     state: str
     since: str
     source: str
-    age_s: float | None
+    age_s: float
     turn_id: str
     doing: str
     desired: str
@@ -66,12 +66,13 @@ class Plan(TypedDict):
 
 
 class TurnAnswer(TypedDict):
+    turn_id: str
     status: str
     answer: str
     tokens: JSON
     files: list[str]
     duration_ms: int | None
-    error: str | JSON | None
+    error: JSON | None
 
 
 ReceiptView = TypedDict(
@@ -169,6 +170,7 @@ class BrokenAnswer(TypedDict):
 class VerifyAnswer(TypedDict):
     sessions: int
     broken: list[BrokenAnswer]
+    missing: list[str]
 
 
 class RebuildAnswer(TypedDict):
@@ -188,23 +190,28 @@ class DoctorAnswer(TypedDict):
     checks: list[Check]
 
 
-class LaunchRequest(TypedDict, total=False):
-    """What `launch` asks for; only the role is needed, the rest has defaults in the settings."""
-
-    role: str
-    prompt: str
-    workspace: str
-    model: str
-    reasoning: str
-    sandbox: str
-    approval: str
-    image: str
-    secrets: dict[str, str]
-    memory: int
-    cpus: float
-    pids: int
-    parent: str
-    branch: str
-    another: bool
-    base_url: str
-    developer_instructions: str
+LaunchRequest = TypedDict(
+    "LaunchRequest",
+    {
+        "role": str,
+        "prompt": str,
+        "workspace": str,
+        "model": str,
+        "reasoning": str,
+        "sandbox": str,
+        "approval": str,
+        "image": str,
+        "secrets": dict[str, str],
+        "memory": int,
+        "cpus": float,
+        "pids": int,
+        "parent": str,
+        "branch": str,
+        "another": bool,
+        "base_url": str,
+        "developer_instructions": str,
+        "from": str,
+    },
+    total=False,
+)
+"""What `launch` asks for; only the role is needed, the rest has defaults in the settings."""

@@ -48,7 +48,8 @@ def ensure_daemon(home: Path, *, seconds: float = START_SECONDS) -> Path:
 def _open_log(home: Path) -> Path:
     log = places.log_path(home)
     try:
-        log.parent.mkdir(parents=True, exist_ok=True)
+        log.parent.parent.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(mode=0o700, exist_ok=True)
         log.touch(mode=0o600)
     except OSError as exc:
         raise InvalidInput(

@@ -74,9 +74,9 @@ class Client:
         return cast("answers.StopAnswer | answers.Plan", answer)
 
     def remove(
-        self, selector: str, *, force: bool = False, dry_run: bool = False
+        self, selector: str, *, force: bool = False, purge: bool = False, dry_run: bool = False
     ) -> answers.RemoveAnswer | answers.Plan:
-        path = _with(_at(selector), force=force, dry_run=dry_run)
+        path = _with(_at(selector), force=force, purge=purge, dry_run=dry_run)
         asked = Request(method="DELETE", path=path, seconds=PROGRESS_SECONDS)
         return cast("answers.RemoveAnswer | answers.Plan", ask(self.socket(), asked))
 

@@ -91,7 +91,7 @@ def ask_with_progress(path: Path, request: Request, progress: Callable[[str], No
         elif "error" in line:
             raise_error(line["error"])
         else:
-            return line["result"]
+            return line.get("result", line)  # a plan comes as it is
     raise ConnectionLost("the daemon's answer ended without a result")
 
 

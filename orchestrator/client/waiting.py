@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from orchestrator.client.answers import EnvelopeView, ReceiptView
 from orchestrator.client.autostart import listens
 from orchestrator.client.client import Client
-from orchestrator.core.errors import ConnectionLost, DaemonUnreachable
+from orchestrator.core.errors import ConnectionLost, DaemonUnreachable, TimedOut
 from orchestrator.daemon import home as places
 
 #: One question's share of a long wait.
@@ -47,19 +47,20 @@ def await_receipt(
         left = SLICE_SECONDS if deadline is None else min(SLICE_SECONDS, deadline - time.monotonic())
         if left <= 0:
             break
-        receipt = _ask_again(client, receipt, wait, left)
-        if is_over(receipt, wait):
+        answered = _ask_again(client, receipt, wait, left)
+        receipt = answered or client.receipt(receipt["message_id"], wait="none", seconds=0)
+        if answered and is_over(receipt, wait):
             break
         between(receipt)
     return receipt
 
 
-def _ask_again(client: Client, receipt: ReceiptView, wait: str, seconds: float) -> ReceiptView:
-    """A daemon that dies meanwhile is started again by the second question."""
+def _ask_again(client: Client, receipt: ReceiptView, wait: str, seconds: float) -> ReceiptView | None:
+    """None while there is more to wait for. A daemon that dies meanwhile is started by the next question."""
     try:
         return client.receipt(receipt["message_id"], wait=wait, seconds=seconds)
-    except (ConnectionLost, DaemonUnreachable):
-        return client.receipt(receipt["message_id"], wait=wait, seconds=seconds)
+    except (TimedOut, ConnectionLost, DaemonUnreachable):
+        return None
 
 
 def follow(client: Client, selector: str, *, since_seq: int = 0) -> Iterator[EnvelopeView]:

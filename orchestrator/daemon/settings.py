@@ -118,7 +118,7 @@ def files(home: Path) -> list[Path]:
     return [path for path in (project, user) if path is not None and path.is_file()]
 
 
-def load(home: Path, flags: Mapping[str, Any] | None = None) -> Settings:
+def load_settings(home: Path, flags: Mapping[str, Any] | None = None) -> Settings:
     """The settings of a data directory.
 
     Raises:

@@ -18,10 +18,10 @@ def config() -> None:
 @click.option("--origin", is_flag=True, help="Where each value comes from.")
 def show(*, origin: bool) -> None:
     """Print every setting with its value."""
-    from orchestrator.daemon.settings import load, origins, values  # noqa: PLC0415 - pydantic is slow to import
+    from orchestrator.daemon.settings import load_settings, origins, values  # noqa: PLC0415 - pydantic is slow to import
 
     home = current().home_path()
-    found = values(load(home))
+    found = values(load_settings(home))
     sources = origins(home) if origin else {}
     rows = [[key, _written(value), *([sources[key]] if origin else [])] for key, value in found.items()]
     document = {key: {"value": found[key], "origin": sources[key]} for key in found} if origin else found
@@ -43,10 +43,10 @@ def path() -> None:
 @config.command()
 def validate() -> None:
     """Read all settings; exit 2 with the place of the first that cannot be used."""
-    from orchestrator.daemon.settings import files, load  # noqa: PLC0415 - as above
+    from orchestrator.daemon.settings import files, load_settings  # noqa: PLC0415 - as above
 
     home = current().home_path()
-    load(home)
+    load_settings(home)
     read = [str(file) for file in files(home)]
     answer({"ok": True, "files": read}, lambda: click.echo(f"valid: {', '.join(read) or 'defaults only'}"))
 

@@ -9,6 +9,7 @@ from orchestrator.cli.connect import client
 from orchestrator.cli.invocation import Verb, current
 from orchestrator.cli.names import complete_role
 from orchestrator.cli.output import answer_or_plan, fields, is_plan
+from orchestrator.cli.sender import sender
 from orchestrator.cli.text_input import message
 from orchestrator.core.errors import InvalidInput
 from orchestrator.core.identity import check_role
@@ -35,11 +36,14 @@ from orchestrator.daemon.sizes import parse_size
 @click.option("--branch", metavar="NAME", help="The branch of the workspace.")
 @click.option("--base-url", metavar="URL", help="Where the model is served (setting: model.base_url).")
 @click.option("--developer-instructions", metavar="TEXT", help="Instructions that stand above the prompt.")
+@click.option(
+    "--from", "from_", metavar="NAME", help="Who sends the prompt (ORCHESTRATOR_SENDER, else your login)."
+)
 @click.option("--another", is_flag=True, help="Even if the role has a live session.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
 def launch(role: str, prompt: str | None, *, dry_run: bool, **options: Any) -> None:
     """Start a session: a container with tmux and codex. PROMPT is its first message (`-`: stdin)."""
-    request = {"role": check_role(role), **_request(options)}
+    request = {"role": check_role(role), "from": sender(options.pop("from_")), **_request(options)}
     if prompt is not None:
         request["prompt"] = message(prompt)
     here = current()

@@ -17,10 +17,10 @@ def registry() -> None:
 
 @registry.command()
 def verify() -> int:
-    """Read every record; exit 1 if one is broken."""
+    """Read every record; exit 1 if one is broken or missing."""
     found = client().verify_registry()
     answer(found, lambda: _show_verified(found))
-    return Exit.FAILED if found["broken"] else Exit.OK
+    return Exit.FAILED if found["broken"] or found["missing"] else Exit.OK
 
 
 @registry.command()
@@ -34,6 +34,8 @@ def rebuild(*, dry_run: bool) -> None:
 def _show_verified(found: Any) -> None:
     for record in found["broken"]:
         click.echo(f"broken: {record['path']}: {record['reason']}")
+    for session_id in found["missing"]:
+        click.echo(f"missing: {session_id} has a container and no record")
     click.echo(f"{found['sessions']} records can be read, {len(found['broken'])} cannot")
 
 

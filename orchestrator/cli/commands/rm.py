@@ -1,4 +1,4 @@
-"""`orchestrator rm`: remove a session with its container and record."""
+"""`orchestrator rm`: remove a session with its container, record and events; its workspace stays."""
 
 import sys
 
@@ -14,18 +14,19 @@ from orchestrator.client import Client
 @click.command(cls=Verb, params=[session_argument()])
 @click.option("-f", "--force", is_flag=True, help="Even if it runs; asks nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing.")
+@click.option("--purge", is_flag=True, help="Its whole folder too: workspace, log and transcript.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
-def rm(session: str, *, force: bool, yes: bool, dry_run: bool) -> None:
-    """Remove a session and all that belongs to it."""
+def rm(session: str, *, force: bool, yes: bool, purge: bool, dry_run: bool) -> None:
+    """Remove a session. Its workspace, log and transcript stay, unless `--purge`."""
     daemon = client()
     if not (force or yes or dry_run or current().json) and sys.stdin.isatty():
-        _confirm(daemon, session)
-    done = daemon.remove(session, force=force, dry_run=dry_run)
+        _confirm(daemon, session, "with its whole folder" if purge else "and its container")
+    done = daemon.remove(session, force=force, purge=purge, dry_run=dry_run)
     answer_or_plan(done, lambda one: click.echo(f"{one['session_id']} removed"))
 
 
-def _confirm(daemon: Client, session: str) -> None:
+def _confirm(daemon: Client, session: str, extent: str) -> None:
     view = daemon.session(session)
     click.confirm(
-        f"Remove {view['role']} {view['session_id']} ({view['state']}) with its files?", abort=True, err=True
+        f"Remove {view['role']} {view['session_id']} ({view['state']}) {extent}?", abort=True, err=True
     )

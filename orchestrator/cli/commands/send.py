@@ -63,6 +63,8 @@ def send(session: str, text: str, *, wait: str, no_wait: bool, timeout: float | 
     teller = _Teller(daemon)
     receipt = await_receipt(daemon, cast("Any", posted), wait=wish, seconds=patience, between=teller.look)
     answer(receipt, lambda: _show(receipt))
+    if not is_over(receipt, wish):
+        current().note(f"still {receipt['state']}: the wait is over, the message has not been taken back")
     return _status(receipt, wish, waits_for_person=teller.state in WAITING_ON_PERSON)
 
 
@@ -100,7 +102,7 @@ def _show(receipt: Any) -> None:
     if turn:
         click.echo(plain(turn["answer"]))
         if turn["error"]:
-            current().note(f"error: {turn['error']}")
+            current().note(f"error: {plain(str(turn['error'].get('message') or turn['error']))}")
         current().detail(f"turn {turn['status']}, {turn['duration_ms']} ms, files {turn['files']}")
         return
     parts = [receipt["message_id"], receipt["state"]]

@@ -12,8 +12,10 @@ from orchestrator.cli.transcript import plain, render
 
 
 @click.command(cls=Verb, params=[session_argument()])
-@click.option("--lines", type=click.IntRange(min=1), metavar="N", help="So many lines, with scroll-back.")
-@click.option("--full", is_flag=True, help="The whole scroll-back.")
+@click.option(
+    "--lines", type=click.IntRange(0, 5000), metavar="N", help="So many events behind the screen (50)."
+)
+@click.option("--full", is_flag=True, help="The screen with its scroll-back.")
 def snapshot(session: str, *, lines: int | None, full: bool) -> None:
     """Show a session's screen and its last events."""
     found = client().snapshot(session, lines=lines, full=full)

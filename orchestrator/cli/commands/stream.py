@@ -21,7 +21,7 @@ from orchestrator.client import stream_logs
 @click.option(
     "--since-seq", type=click.IntRange(min=0), default=0, metavar="N", help="Only what came after N."
 )
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N events (--json: 500).")
+@click.option("--limit", type=click.IntRange(1, 5000), metavar="N", help="At most N events (--json: 500).")
 @click.option("--ndjson", is_flag=True, help="One envelope a line, whole.")
 @click.option("--raw", is_flag=True, help="The bytes of the terminal, as they were drawn.")
 def stream(session: str, *, follow: bool, since_seq: int, limit: int | None, ndjson: bool, raw: bool) -> None:
