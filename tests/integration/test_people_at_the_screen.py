@@ -6,15 +6,15 @@ import pty
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
-from pathlib import Path
 
 import pytest
 
 from orchestrator.core.ports import ByteStream, Finished
 from orchestrator.terminal.screen import TmuxTerminal
+from orchestrator.testing.waiting import until
 
 SESSION = "k3v9x2m8qd"
 
@@ -40,7 +40,7 @@ async def socket() -> AsyncIterator[str]:
             check=True,
         )
     yield path
-    subprocess.run(["tmux", "-S", path, "kill-server"], check=False)
+    await run(["tmux", "-S", path, "kill-server"], b"")
     shutil.rmtree(folder)
 
 
@@ -64,13 +64,12 @@ def attached(socket: str, *flags: str) -> Iterator[None]:
         os.close(follower)
 
 
-async def until(terminal: TmuxTerminal, holds: Callable[[int, bool], bool]) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            pane = await terminal.pane()
-            if holds(pane.people, pane.touched):
-                return
-            await asyncio.sleep(0.02)
+def seen(terminal: TmuxTerminal, people: int, *, touched: bool) -> Callable[[], Awaitable[bool]]:
+    async def holds() -> bool:
+        pane = await terminal.pane()
+        return (pane.people, pane.touched) == (people, touched)
+
+    return holds
 
 
 async def test_a_person_who_has_gone_may_have_left_a_draft_until_the_screen_is_restarted(socket: str) -> None:
@@ -78,9 +77,9 @@ async def test_a_person_who_has_gone_may_have_left_a_draft_until_the_screen_is_r
     terminal = TmuxTerminal(SESSION, no_held_client, run, socket=socket)
     assert not (await terminal.pane()).touched
     with attached(socket):
-        await until(terminal, lambda people, touched: people == 1 and touched)
-    await until(terminal, lambda people, touched: people == 0 and touched)
-    subprocess.run(["tmux", "-S", socket, "respawn-pane", "-k", "-t", f"={SESSION}:codex", "cat"], check=True)
+        await until(seen(terminal, 1, touched=True))
+    await until(seen(terminal, 0, touched=True))
+    await run(["tmux", "-S", socket, "respawn-pane", "-k", "-t", f"={SESSION}:codex", "cat"], b"")
     assert not (await terminal.pane()).touched
 
 
@@ -88,9 +87,10 @@ async def test_a_person_who_only_looks_touches_nothing(socket: str) -> None:
     """A read-only client cannot leave a draft."""
     terminal = TmuxTerminal(SESSION, no_held_client, run, socket=socket)
     with attached(socket, "-r"):
-        listed = ["tmux", "-S", socket, "list-clients"]
-        async with asyncio.timeout(10):
-            while not (await run(listed, b"")).stdout:
-                await asyncio.sleep(0.02)
+
+        async def listed() -> bool:
+            return bool((await run(["tmux", "-S", socket, "list-clients"], b"")).stdout)
+
+        await until(listed)
         pane = await terminal.pane()
     assert (pane.people, pane.touched) == (0, False)
