@@ -1,0 +1,36 @@
+"""Ends for what nothing else will end: turns and questions of an app-server that is gone. Pure."""
+
+from orchestrator.supervisor.index import LogIndex, Message, OpenRequest
+
+
+def requests(index: LogIndex) -> list[Message]:
+    """Every open question, taken back: the app-server that asked no longer waits."""
+    return [_resolved(request) for request in index.open_requests.values()]
+
+
+def turns(index: LogIndex) -> list[Message]:
+    """Every open turn, ended as interrupted."""
+    return [turn(opened.thread_id, turn_id) for turn_id, opened in index.open_turns.items()]
+
+
+def turn(thread_id: str, turn_id: str) -> Message:
+    ended: Message = {
+        "id": turn_id,
+        "items": [],
+        "itemsView": "notLoaded",
+        "status": "interrupted",
+        "error": None,
+    }
+    return {"method": "turn/completed", "params": {"threadId": thread_id, "turn": ended}}
+
+
+def answered_meanwhile(index: LogIndex, thread_id: str, flags: list[str]) -> list[Message]:
+    """After a reconnect: a thread that waits for nobody has no open questions any more."""
+    if any(flag.startswith("waitingOn") for flag in flags):
+        return []
+    return [_resolved(r) for r in index.open_requests.values() if r.thread_id == thread_id]
+
+
+def _resolved(request: OpenRequest) -> Message:
+    params = {"threadId": request.thread_id, "requestId": request.request_id}
+    return {"method": "serverRequest/resolved", "params": params}

@@ -1,0 +1,64 @@
+"""How the supervisor ends: its exit codes, and why it would refuse to begin. Pure decisions.
+
+The engine's restart policy reads the codes: 0 stays down, everything else is started again.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from orchestrator.core.session import Desired
+
+
+class Code(IntEnum):
+    """What the container exits with."""
+
+    ORDERED = 0
+    POLICY = 65
+    FAILURE = 70
+    TERMINATED = 143
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """An exit code, the reason for it, and what was noteworthy on the way out."""
+
+    code: Code
+    why: str
+    details: tuple[str, ...] = ()
+
+
+class Fatal(Exception):
+    """The supervisor cannot go on; `ending` says how it ends."""
+
+    def __init__(self, why: str, code: Code = Code.FAILURE) -> None:
+        super().__init__(why)
+        self.ending = Ending(code, why)
+
+
+def at_start(desired: Desired) -> Ending | None:
+    """An order to stand still, found at the start, ends it at once: the engine revived what was stopped."""
+    if desired is Desired.RUNNING:
+        return None
+    return Ending(Code.ORDERED, f"started although it is to be {desired}")
+
+
+def at_signal(desired: Desired | None) -> Ending:
+    """A SIGTERM is obeyed always; only with an order to stop does it count as wanted. None: unreadable."""
+    if desired is None or desired is Desired.RUNNING:
+        return Ending(Code.TERMINATED, "SIGTERM without an order to stop")
+    return Ending(Code.ORDERED, f"ordered to be {desired}")
+
+
+def check_thread(kept: str | None, ordered: str, recorded: int) -> str:
+    """The thread to resume; empty for a new one. `kept` is `thread.json`'s word, None where it is missing.
+
+    Raises:
+        Fatal: there was a thread and nobody knows which: a new one in its place would hide the loss.
+    """
+    if kept:
+        return kept
+    if ordered:
+        raise Fatal(f"thread.json does not name a thread, and the session has {ordered}")
+    if kept is None and recorded:
+        raise Fatal(f"thread.json is missing, and the recording has {recorded} lines")
+    return ""

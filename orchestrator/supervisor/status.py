@@ -1,0 +1,57 @@
+"""`status.json`: what the supervisor says of itself, rewritten at each change. Nobody inside reads it."""
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from orchestrator.core import places
+from orchestrator.core.envelope import timestamp
+from orchestrator.supervisor.private import PrivateFolder
+
+SCHEMA = 1
+
+
+class Phase(StrEnum):
+    """Where the supervisor is in its life."""
+
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """All that the file says but its schema, its time and our pid."""
+
+    phase: Phase = Phase.STARTING
+    reason: str = ""
+    boot: int = 0
+    thread_id: str = ""
+    app_server_pid: int = 0
+    tmux: str = ""
+    codex_version: str = ""
+    app_server_started_at: str = ""
+    tui_started_at: str = ""
+    policy: dict[str, str] = field(default_factory=dict)
+    walls: dict[str, Any] = field(default_factory=dict)
+
+
+class StatusBoard:
+    """The current status and its file."""
+
+    def __init__(self, folder: PrivateFolder, now: Callable[[], int]) -> None:
+        self._folder = folder
+        self._now = now
+        self.current = Status()
+
+    def update(self, **changes: Any) -> None:
+        self.current = replace(self.current, **changes)
+        value = {"schema": SCHEMA, **asdict(self.current), "pid": os.getpid(), "updated_at": self.time()}
+        self._folder.write_json(places.STATUS_FILE, value)
+
+    def time(self) -> str:
+        return timestamp(self._now())
