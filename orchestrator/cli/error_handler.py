@@ -28,6 +28,10 @@ def guarded(run: Callable[[], object]) -> int:
         return _say("interrupted", "interrupted", "", Exit.INTERRUPTED)
     except BrokenPipeError:
         return _reader_left()
+    except SystemExit as left:
+        if isinstance(left.__context__, BrokenPipeError):  # click's own answer to it, which exits 1
+            return _reader_left()
+        raise
     except Exception as error:  # noqa: BLE001 - the documented last resort: exit 3 with a log
         return _bug(error)
     return result if isinstance(result, int) else Exit.OK

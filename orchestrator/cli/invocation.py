@@ -33,6 +33,16 @@ class Invocation:
     def home_path(self) -> Path:
         return resolve_home(self.home, os.environ, Path.cwd())
 
+    def wants_color(self) -> bool:
+        """`--color`, then NO_COLOR, FORCE_COLOR, TERM=dumb, then whether stdout is a terminal."""
+        if self.color is not Color.AUTO:
+            return self.color is Color.ALWAYS
+        if os.environ.get("NO_COLOR"):
+            return False
+        if os.environ.get("FORCE_COLOR"):
+            return True
+        return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
     def note(self, text: str) -> None:
         """A line for people, on stderr; `--quiet` silences it."""
         if not self.quiet:
@@ -109,6 +119,10 @@ class Verb(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += common_options()
+
+    def invoke(self, ctx: click.Context) -> Any:
+        ctx.color = ctx.ensure_object(Invocation).wants_color()
+        return super().invoke(ctx)
 
 
 class Verbs(click.Group):

@@ -75,4 +75,5 @@ class LazyGroup(click.Group):
             near = difflib.get_close_matches(args[0], [*VERBS, *ALIASES], n=1)
             maybe = f" Did you mean `{near[0]}`?" if near else " `orchestrator --help` lists the commands."
             raise click.UsageError(f"There is no command `{args[0]}`.{maybe}", ctx)
-        return super().resolve_command(ctx, args)
+        _, command, rest = super().resolve_command(ctx, args)
+        return command.name if command else None, command, rest

@@ -1,14 +1,13 @@
 """How answers are printed: one JSON document, or text that `show` writes; tables only on a terminal."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli.invocation import Color, current
+from orchestrator.cli.invocation import current
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,21 +40,9 @@ def _show_plan(steps: Sequence[dict[str, str]]) -> None:
         click.echo(f"{step['who']}: {step['what']}")
 
 
-def wants_color() -> bool:
-    """`--color`, then NO_COLOR, FORCE_COLOR, TERM=dumb, then whether stdout is a terminal."""
-    wish = current().color
-    if wish is not Color.AUTO:
-        return wish is Color.ALWAYS
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-
-
 def style(text: str, **styles: Any) -> str:
     """The text in a colour, where colours are wanted."""
-    return click.style(text, **styles) if wants_color() else text
+    return click.style(text, **styles) if current().wants_color() else text
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -82,7 +69,7 @@ def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def _console() -> "Console":
     from rich.console import Console  # noqa: PLC0415 - as above
 
-    return Console(no_color=not wants_color(), highlight=False, markup=False)
+    return Console(no_color=not current().wants_color(), highlight=False, markup=False)
 
 
 def fields(pairs: Sequence[tuple[str, str]]) -> None:

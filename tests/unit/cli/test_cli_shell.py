@@ -1,0 +1,193 @@
+"""The shell around the verbs: errors, exit codes, aliases, imports, colours."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from orchestrator.cli.error_handler import guarded
+from orchestrator.cli.lazy import ALIASES, VERBS
+from orchestrator.cli.main import cli
+from orchestrator.core.errors import leaves
+
+SCRIPT = str(Path(sys.executable).with_name("orchestrator"))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def run(place: Path, *argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {k: v for k, v in os.environ.items() if not k.startswith("ORCHESTRATOR_")}
+    env |= {
+        "HOME": str(place),
+        "XDG_STATE_HOME": str(place / "state"),
+        "ORCHESTRATOR_HOME": str(place / "data"),
+    }
+    return subprocess.run(
+        [SCRIPT, *argv],
+        env=env | environment,
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("code", sorted(leaves()))
+def test_every_known_error_is_one_line_and_a_hint(
+    code: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An expected failure shows no traceback, and exits with its documented code."""
+    monkeypatch.setattr(sys, "argv", ["orchestrator"])
+    error = leaves()[code]("it went wrong", hint="do this")
+
+    def fail() -> None:
+        raise error
+
+    assert guarded(fail) == error.exit_status
+    assert capsys.readouterr().err == "error: it went wrong\nhint: do this\n"
+
+
+def test_an_error_under_json_is_a_document_on_stderr(place: Path) -> None:
+    """Programs read the code; stdout stays empty."""
+    done = run(place, "launch", "Not A Role", "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert json.loads(done.stderr)["error"].keys() == {"code", "message", "hint"}
+    assert json.loads(done.stderr)["error"]["code"] == "invalid_input"
+
+
+def test_a_usage_error_under_json_is_a_document_too(place: Path) -> None:
+    """Even what click refuses."""
+    done = run(place, "send", "x", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stderr)["error"]["code"] == "usage"
+
+
+def test_a_mistyped_verb_is_answered_with_the_near_one(place: Path) -> None:
+    """`snapshto` means snapshot."""
+    done = run(place, "snapshto")
+    assert done.returncode == 2
+    assert "Did you mean `snapshot`" in done.stderr
+
+
+def test_a_bug_exits_3_and_leaves_a_log(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user sees one line; the log has the version and the traceback."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(place))
+    monkeypatch.setattr(sys, "argv", ["orchestrator", "ps"])
+    assert guarded(lambda: 1 / 0) == 3
+    (log,) = place.rglob("error-*.log")
+    assert "ZeroDivisionError" in log.read_text()
+    assert log.stat().st_mode & 0o077 == 0
+
+
+def test_a_bug_without_a_place_for_logs_still_leaves_one(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An unwritable state directory does not hide the bug."""
+    (place / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(place / "file"))
+    assert guarded(lambda: 1 / 0) == 3
+    path = Path(capsys.readouterr().err.split("the details are in ")[1].strip())
+    assert "ZeroDivisionError" in path.read_text()
+
+
+def test_ctrl_c_exits_130(capsys: pytest.CaptureFixture[str]) -> None:
+    """An interrupt is not an error of ours, and shows no traceback."""
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    assert guarded(stop) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_is_no_error(place: Path) -> None:
+    """As in `orchestrator completion bash | true`."""
+    done = subprocess.run(
+        ["bash", "-c", f"{SCRIPT} completion bash | true; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        cwd=place,
+    )
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_every_verb_can_be_loaded_and_explains_itself() -> None:
+    """The table of verbs has no dead entry, and each verb has `--json`, `--home` and a help line."""
+    context = click.Context(cli)
+    for verb in VERBS:
+        command = cli.get_command(context, verb)
+        assert command is not None
+        assert command.help
+        leafs = command.commands.values() if isinstance(command, click.Group) else [command]
+        for leaf in leafs:
+            assert {"--json", "--home", "--quiet"} <= {o for p in leaf.params for o in p.opts}, verb
+
+
+def test_aliases_lead_to_verbs_and_stay_out_of_the_help(place: Path) -> None:
+    """Words of docker and tmux users work without crowding the help."""
+    assert set(ALIASES.values()) <= set(VERBS)
+    assert not set(ALIASES) & set(VERBS)
+    text = run(place, "--help").stdout
+    assert "spawn" not in text
+    assert "capture" not in text
+    assert run(place, "spawn", "--help").stdout == run(place, "launch", "--help").stdout
+
+
+CHANGING = ["launch", "send", "interrupt", "stop", "rm", "resume-all"]
+
+
+@pytest.mark.parametrize("verb", CHANGING)
+def test_every_verb_that_changes_something_has_a_dry_run(verb: str) -> None:
+    """Nothing needs to be done to see what would be."""
+    command = cli.get_command(click.Context(cli), verb)
+    assert command is not None
+    assert "--dry-run" in {option for param in command.params for option in param.opts}
+
+
+HEAVY = {"docker", "fastapi", "pydantic", "textual", "rich", "uvicorn", "structlog"}
+SPY = "import sys; from orchestrator.cli.main import main; main(); print(*sys.modules, file=sys.stderr)"
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["send", "--help"], ["send", "nobody", " "], ["version"]])
+def test_light_verbs_import_nothing_heavy(argv: list[str], place: Path) -> None:
+    """A command that only talks to the daemon starts quickly."""
+    done = subprocess.run(
+        [sys.executable, "-c", SPY, *argv],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        cwd=place,
+        env=os.environ | {"ORCHESTRATOR_HOME": str(place)},
+    )
+    modules = done.stderr.split()
+    assert "orchestrator.cli.main" in modules
+    assert not HEAVY & {name.partition(".")[0] for name in modules}
+
+
+@pytest.mark.parametrize(
+    ("argv", "environment", "coloured"),
+    [
+        ([], {}, False),
+        ([], {"FORCE_COLOR": "1"}, True),
+        ([], {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        (["--color", "always"], {"NO_COLOR": "1"}, True),
+        (["--color", "never"], {"FORCE_COLOR": "1"}, False),
+    ],
+)
+def test_colours_obey_the_flag_then_the_environment(
+    place: Path, argv: list[str], environment: dict[str, str], *, coloured: bool
+) -> None:
+    """`--color` wins, NO_COLOR comes next, FORCE_COLOR last; a pipe is not coloured."""
+    done = run(place, "doctor", *argv, ORCHESTRATOR_SEND__QUEUE_LIMIT="wrong", **environment)
+    assert ("\x1b[" in done.stdout) is coloured, done
