@@ -16,7 +16,7 @@ class MemoryTerminal:
     """`typed` hears each submitted text; `next_failure` is raised once by the next call that types."""
 
     def __init__(self, typed: Callable[[str], None] | None = None, *, height: int = 50) -> None:
-        self.now = Pane(alive=True, piped=True, server="1 1", people=0)
+        self.now = Pane(alive=True, piped=True, server="1 1", people=0, process="1")
         self.pasted: list[str] = []
         self.pressed: list[str] = []
         self.next_failure: OrchestratorError | None = None

@@ -53,7 +53,7 @@ async def tmux() -> AsyncIterator[Tmux]:
     folder = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))  # a socket's path must be short
     socket = str(folder / "s")
     server = libtmux.Server(socket_path=socket, config_file="/dev/null")
-    server.cmd("new-session", "-d", "-s", SESSION, "-n", "codex", "-x", "80", "-y", "20", "cat")
+    server.cmd("new-session", "-d", "-s", SESSION, "-n", "codex", "-x", "80", "-y", "20", "cat", "-u")
     server.cmd("set", "-g", "remain-on-exit", "on")
     yield Tmux(server, socket, LocalPrograms())
     server.kill()
