@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from orchestrator import __version__
+from orchestrator.cli.invocation import ReaderLeft
 from orchestrator.core.errors import Exit, OrchestratorError
 
 
@@ -26,12 +27,8 @@ def guarded(run: Callable[[], object]) -> int:
         return _usage(error)
     except (KeyboardInterrupt, click.Abort):
         return _say("interrupted", "interrupted", "", Exit.INTERRUPTED)
-    except BrokenPipeError:
+    except (ReaderLeft, BrokenPipeError):
         return _reader_left()
-    except SystemExit as left:
-        if isinstance(left.__context__, BrokenPipeError):  # click's own answer to it, which exits 1
-            return _reader_left()
-        raise
     except Exception as error:  # noqa: BLE001 - the documented last resort: exit 3 with a log
         return _bug(error)
     return result if isinstance(result, int) else Exit.OK
@@ -47,9 +44,7 @@ def _say(code: str, message: str, hint: str, status: Exit) -> int:
     if "--json" in sys.argv[1:]:
         document = {"error": {"code": code, "message": message, "hint": hint}}
         _write(json.dumps(document, ensure_ascii=False))
-    elif status is Exit.INTERRUPTED:
-        _write("")
-    else:
+    elif status is not Exit.INTERRUPTED:  # click ended the terminal's ^C line already
         _write(f"error: {message}" + (f"\nhint: {hint}" if hint else ""))
     return status
 

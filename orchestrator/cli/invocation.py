@@ -113,6 +113,10 @@ def common_options() -> list[click.Option]:
     ]
 
 
+class ReaderLeft(Exception):
+    """Nobody reads our output any more. Click would make an exit 1 of a BrokenPipeError."""
+
+
 class Verb(click.Command):
     """A command with the common options at its end."""
 
@@ -122,7 +126,10 @@ class Verb(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         ctx.color = ctx.ensure_object(Invocation).wants_color()
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as exc:
+            raise ReaderLeft from exc
 
 
 class Verbs(click.Group):
