@@ -1,0 +1,124 @@
+"""A supervised codex comes up, records what is said, and ends as it was told."""
+
+import json
+from typing import Any
+
+import pytest
+
+from orchestrator.testing.model.server import ModelServer
+
+pytestmark = [pytest.mark.docker, pytest.mark.agent]
+
+Box = Any
+
+
+def said(box: Box, method: str) -> list[dict[str, Any]]:
+    return [line for line in box.lines() if line["m"].get("method") == method]
+
+
+async def test_boot_ends_in_ready_with_the_thread_named_and_the_policies_checked(box: Box) -> None:
+    """`ready` stands behind boot, thread and a matching policy; status.json says the same."""
+    await box.up()
+    methods = [line["m"]["method"] for line in box.lines()]
+    order = ["supervisor/boot", "supervisor/policy", "supervisor/thread", "supervisor/ready"]
+    assert [m for m in methods if m in order and m != "supervisor/policy"] == [
+        m for m in order if m != "supervisor/policy"
+    ]
+    assert said(box, "supervisor/policy")[0]["m"]["params"]["matches"] is True
+    status = box.status()
+    assert status["phase"] == "ready"
+    assert status["thread_id"] == box.thread_id()
+    assert status["codex_version"]
+    assert status["policy"] == {"sandbox": "dangerFullAccess", "approval": "never"}
+    assert [line["n"] for line in box.lines()] == list(range(1, len(box.lines()) + 1))
+    await box.method("supervisor/walls")
+    walls = box.lines()[-1]["m"]["params"]
+    assert walls["container"] == {
+        "no_new_privileges": True,
+        "capabilities": "0000000000000000",
+        "read_only_root": True,
+        "docker_socket": False,
+    }
+
+
+async def test_a_turn_is_recorded_and_repeated_on_stdout(box: Box) -> None:
+    """Every line of the log is a line of the container's stdout too."""
+    await box.up()
+    await box.turn("hello there")
+    texts = [line["m"]["params"]["item"].get("text") for line in said(box, "item/completed")]
+    assert "You said: hello there" in texts
+    printed = [json.loads(line)["n"] for line in box.logs().splitlines() if line.startswith("{")]
+    assert printed[: box.last()] == list(range(1, len(printed) + 1))[: box.last()]
+    assert b"You said" in box.pane_log.read_bytes()
+
+
+async def test_an_ordered_stop_in_a_turn_interrupts_it_and_exits_with_0(box: Box, model: ModelServer) -> None:
+    """The interrupted turn's end is codex's own word, and the last line is the supervisor's exit."""
+    model.play({"default": [[{"shell": "sleep 100"}]]})
+    await box.up()
+    turn = await box.start_turn("work long")
+    await box.line(lambda line: line["m"].get("method") == "item/started" and "sleep 100" in json.dumps(line))
+    assert await box.stop("stopped") == 0
+    ended = said(box, "turn/completed")[-1]
+    assert ended["src"] == "live"
+    assert (ended["m"]["params"]["turn"]["id"], ended["m"]["params"]["turn"]["status"]) == (
+        turn,
+        "interrupted",
+    )
+    last = box.lines()[-1]["m"]
+    assert (last["method"], last["params"]["code"]) == ("supervisor/exit", 0)
+    assert box.status()["phase"] == "stopped"
+
+
+async def test_a_sigterm_that_nobody_ordered_exits_with_143_and_the_thread_goes_on(box: Box) -> None:
+    """The engine brings it back; codex still knows what was said."""
+    await box.up()
+    await box.turn("remember me")
+    thread = box.thread_id()
+    assert await box.stop("running") == 143
+    after = box.last()
+    box.container.start()
+    await box.ready(after)
+    assert box.thread_id() == thread
+    assert said(box, "supervisor/thread")[-1]["m"]["params"]["how"] == "resumed"
+    await box.turn("still there?")
+    assert said(box, "supervisor/gap") == []
+
+
+async def test_a_revived_container_that_is_to_be_stopped_ends_at_once(box: Box) -> None:
+    """With the order to stop in place a start records nothing and exits with 0."""
+    await box.up()
+    assert await box.stop("stopped") == 0
+    after = box.last()
+    box.container.start()
+    assert await box.exited() == 0
+    assert box.last() == after
+
+
+async def test_a_missing_thread_file_is_refused(box: Box) -> None:
+    """Never silently a new thread: 70, with the reason in status.json."""
+    await box.up()
+    await box.stop("running")
+    (box.private / "thread.json").unlink()
+    box.container.start()
+    assert await box.exited() == 70
+    assert "thread.json is missing" in box.status()["reason"]
+
+
+async def test_a_thread_of_the_registry_without_its_file_is_refused(box: Box) -> None:
+    """The registry's word for the thread is no reason to guess either."""
+    box.prepare(thread_id="01a1fbb8-11ed-7000-8000-000000000000")
+    box.run()
+    assert await box.exited() == 70
+    assert box.status()["phase"] == "failed"
+
+
+async def test_a_policy_that_codex_does_not_echo_ends_it_with_65(box: Box) -> None:
+    """A managed requirement of codex's overrules the order, and the supervisor does not go on."""
+    box.prepare(approval="untrusted")
+    config = box.private.parent / "codex-home/requirements.toml"
+    config.write_text('allowed_approval_policies = ["never"]\n')
+    box.extra_binds = [f"{config}:/etc/codex/requirements.toml:ro"]
+    box.run()
+    assert await box.exited() == 65
+    assert said(box, "supervisor/policy")[-1]["m"]["params"]["matches"] is False
