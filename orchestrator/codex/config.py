@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.core.errors import InvalidInput
 from orchestrator.core.places import WORK
-from orchestrator.core.policies import Policies
+from orchestrator.core.policies import Approval, Policies
 
 #: The name of the model provider that a `base_url` makes.
 PROVIDER = "orchestrator"
@@ -69,7 +69,7 @@ def _top(policies: Policies, base_url: str) -> Table:
         "check_for_update_on_startup": False,
         "suppress_unstable_features_warning": True,
         "cli_auth_credentials_store": "file",
-        "approval_policy": policies.approval.value,
+        "approval_policy": _approval(policies.approval).value,
         "sandbox_mode": policies.sandbox.value,
     }
     if policies.model:
@@ -81,6 +81,15 @@ def _top(policies: Policies, base_url: str) -> Table:
     if base_url:
         top["model_provider"] = PROVIDER
     return top
+
+
+def _approval(wanted: Approval) -> Approval:
+    """Codex refuses to start with `untrusted` in its file, though a thread may still be given it.
+
+    The file then says `on-request`, the nearest that it takes; the session's own thread gets `untrusted` from
+    the supervisor at every start and resume.
+    """
+    return Approval.ON_REQUEST if wanted is Approval.UNTRUSTED else wanted
 
 
 def _lines(name: str, table: Table) -> str:

@@ -1,4 +1,4 @@
-"""The `Codex` port on a real codex app-server: what the use cases may rely on."""
+"""The `Codex` port, on a real app-server and on its twin: what the use cases may rely on."""
 
 import asyncio
 import os
@@ -19,6 +19,7 @@ from orchestrator.codex_connection.peer import Connection
 from orchestrator.core.errors import CodexRefused, ConnectionLost, TimedOut
 from orchestrator.core.policies import Policies
 from orchestrator.core.ports import ByteStream, Codex
+from orchestrator.testing.codex import MemoryCodex
 from orchestrator.testing.processes import LocalPrograms
 from orchestrator.testing.waiting import until
 
@@ -46,6 +47,10 @@ class Server:
     home: Path
     programs: LocalPrograms
     process: asyncio.subprocess.Process | None = None
+
+    @property
+    def work(self) -> str:
+        return str(self.home.parent / "work")
 
     async def start(self) -> None:
         self.process = await asyncio.create_subprocess_exec(
@@ -107,138 +112,152 @@ async def server() -> AsyncIterator[Server]:
 
 
 @pytest.fixture
+async def control(server: Server) -> AsyncIterator[Codex]:
+    control = Control(server.open, socket=server.socket)
+    yield control
+    await control.close()
+
+
+@pytest.fixture
 async def thread(server: Server) -> str:
+    """A thread of the real app-server that can be resumed."""
     connection = await server.connection()
-    work = str(server.home.parent / "work")
-    params = requests.thread_start(cwd=work, sandbox="danger-full-access", approval="never")
+    params = requests.thread_start(cwd=server.work, sandbox="danger-full-access", approval="never")
     thread_id = str((await connection.call("thread/start", params))["thread"]["id"])
     await connection.call("thread/name/set", requests.thread_name(thread_id, "contract"))
     await connection.close()
     return thread_id
 
 
-@pytest.fixture
-async def codex(server: Server) -> AsyncIterator[Codex]:
-    control = Control(server.open, socket=server.socket)
-    yield control
-    await control.close()
+@dataclass
+class Open:
+    """An open thread, and the port to it."""
+
+    codex: Codex
+    thread: str
+
+    async def becomes(self, kind: str, turn_id: str = "") -> None:
+        async def so() -> bool:
+            status = await self.codex.status(self.thread)
+            return (status.kind, status.turn_id) == (kind, turn_id)
+
+        await until(so)
 
 
-async def test_an_idle_thread_says_so(codex: Codex, thread: str) -> None:
+@pytest.fixture(params=["real", "twin"])
+def opened(request: pytest.FixtureRequest) -> Open:
+    if request.param == "real":
+        return Open(request.getfixturevalue("control"), request.getfixturevalue("thread"))
+    twin = MemoryCodex(lambda _: None, manual=True)
+    twin.open_thread("a thread")
+    return Open(twin, "a thread")
+
+
+async def test_an_idle_thread_says_so(opened: Open) -> None:
     """A thread that nobody has written to is idle and has no turn."""
-    status = await codex.status(thread)
+    status = await opened.codex.status(opened.thread)
     assert (status.kind, status.turn_id) == ("idle", "")
 
 
-async def test_a_thread_that_is_not_there_is_refused(codex: Codex, thread: str) -> None:
+async def test_a_thread_that_is_not_there_is_refused(opened: Open) -> None:
     """Codex's refusal comes as our error, with its words."""
     with pytest.raises(CodexRefused):
-        await codex.status("00000000-0000-7000-8000-000000000000")
+        await opened.codex.status("00000000-0000-7000-8000-000000000000")
     with pytest.raises(CodexRefused):
-        await codex.start_turn("00000000-0000-7000-8000-000000000000", "x", "m0")
+        await opened.codex.start_turn("00000000-0000-7000-8000-000000000000", "x", "m0")
 
 
-async def test_a_started_turn_runs_under_the_id_that_was_given(codex: Codex, thread: str) -> None:
+async def test_a_started_turn_runs_under_the_id_that_was_given(opened: Open) -> None:
     """The id of `start_turn` is the one that the status names."""
-    turn = await codex.start_turn(thread, "one", "m1")
-
-    async def active() -> bool:
-        status = await codex.status(thread)
-        return (status.kind, status.turn_id) == ("active", turn)
-
-    await until(active)
+    turn = await opened.codex.start_turn(opened.thread, "one", "m1")
+    await opened.becomes("active", turn)
 
 
-async def test_a_start_while_a_turn_runs_goes_into_that_turn(codex: Codex, thread: str) -> None:
+async def test_a_start_while_a_turn_runs_goes_into_that_turn(opened: Open) -> None:
     """Codex has one turn at a time; the second start is told the id of the first."""
-    turn = await codex.start_turn(thread, "one", "m1")
-    assert await codex.start_turn(thread, "two", "m2") == turn
+    turn = await opened.codex.start_turn(opened.thread, "one", "m1")
+    assert await opened.codex.start_turn(opened.thread, "two", "m2") == turn
 
 
-async def test_steering_names_the_turn_that_it_means(codex: Codex, thread: str) -> None:
-    """The running turn takes a message; an other one, or none, refuses it."""
+async def test_steering_names_the_turn_that_it_means(opened: Open) -> None:
+    """The running turn takes a message; another one, or none, refuses it."""
     with pytest.raises(CodexRefused):
-        await codex.steer(thread, "no-turn", "early", "m0")
-    turn = await codex.start_turn(thread, "one", "m1")
-    assert await codex.steer(thread, turn, "two", "m2") == turn
+        await opened.codex.steer(opened.thread, "no-turn", "early", "m0")
+    turn = await opened.codex.start_turn(opened.thread, "one", "m1")
+    assert await opened.codex.steer(opened.thread, turn, "two", "m2") == turn
     with pytest.raises(CodexRefused):
-        await codex.steer(thread, "another-turn", "three", "m3")
+        await opened.codex.steer(opened.thread, "another-turn", "three", "m3")
 
 
-async def test_an_interrupt_ends_the_turn(codex: Codex, thread: str) -> None:
+async def test_an_interrupt_ends_the_turn(opened: Open) -> None:
     """After an interrupt the thread is free for the next message."""
-    turn = await codex.start_turn(thread, "one", "m1")
-    await codex.interrupt(thread, turn)
-
-    async def idle() -> bool:
-        return (await codex.status(thread)).kind == "idle"
-
-    await until(idle)
-    assert await codex.start_turn(thread, "two", "m2") != turn
+    turn = await opened.codex.start_turn(opened.thread, "one", "m1")
+    await opened.codex.interrupt(opened.thread, turn)
+    await opened.becomes("idle")
+    assert await opened.codex.start_turn(opened.thread, "two", "m2") != turn
 
 
-async def test_an_interrupt_of_what_does_not_run_is_no_wait(codex: Codex, thread: str) -> None:
+async def test_an_interrupt_of_what_does_not_run_is_no_wait(opened: Open) -> None:
     """Codex would never answer; the port looks first and returns."""
-    await codex.interrupt(thread, "no-turn")
-    turn = await codex.start_turn(thread, "one", "m1")
-    await codex.interrupt(thread, "another-turn")
-    assert (await codex.status(thread)).turn_id == turn
+    await opened.codex.interrupt(opened.thread, "no-turn")
+    turn = await opened.codex.start_turn(opened.thread, "one", "m1")
+    await opened.codex.interrupt(opened.thread, "another-turn")
+    assert (await opened.codex.status(opened.thread)).turn_id == turn
 
 
-async def test_an_interrupt_of_a_turn_that_is_over_is_no_wait(codex: Codex, thread: str) -> None:
+async def test_an_interrupt_of_a_turn_that_is_over_is_no_wait(opened: Open) -> None:
     """The second interrupt of a turn finds nothing, and the thread stays free."""
-    turn = await codex.start_turn(thread, "one", "m1")
+    turn = await opened.codex.start_turn(opened.thread, "one", "m1")
     for _ in range(2):
-        await codex.interrupt(thread, turn)
-    assert (await codex.status(thread)).kind == "idle"
+        await opened.codex.interrupt(opened.thread, turn)
+    assert (await opened.codex.status(opened.thread)).kind == "idle"
 
 
-async def test_terminals_are_cleaned_any_time(codex: Codex, thread: str) -> None:
+async def test_terminals_are_cleaned_any_time(opened: Open) -> None:
     """Cleaning with nothing to clean is no error."""
-    await codex.clean_terminals(thread)
+    await opened.codex.clean_terminals(opened.thread)
 
 
-async def test_a_dead_connection_is_replaced(codex: Codex, server: Server, thread: str) -> None:
+async def test_a_dead_connection_is_replaced(control: Codex, server: Server, thread: str) -> None:
     """When the program that held the way in dies, the next question takes a new one."""
-    await codex.status(thread)
+    await control.status(thread)
     held = server.programs.processes[-1]
     held.kill()
     await held.wait()
-    assert (await codex.status(thread)).kind == "idle"
+    assert (await control.status(thread)).kind == "idle"
     assert server.programs.processes[-1] is not held
 
 
 async def test_an_app_server_that_comes_back_is_found_again(
-    codex: Codex, server: Server, thread: str
+    control: Codex, server: Server, thread: str
 ) -> None:
     """While it is away every command fails in time; when it is back the next one succeeds."""
-    await codex.status(thread)
+    await control.status(thread)
     await server.kill()
     with pytest.raises((ConnectionLost, TimedOut)):
-        await codex.status(thread)
+        await control.status(thread)
     await server.start()
-    assert (await codex.status(thread)).kind in {"idle", "notLoaded"}
+    assert (await control.status(thread)).kind in {"idle", "notLoaded"}
 
 
 async def test_a_turn_that_died_with_its_server_does_not_run(
-    codex: Codex, server: Server, thread: str
+    control: Codex, server: Server, thread: str
 ) -> None:
     """After a kill in the middle of a turn, the thread that is resumed is idle and takes the next one."""
-    turn = await codex.start_turn(thread, "one", "m1")
+    turn = await control.start_turn(thread, "one", "m1")
     await server.kill()
     await server.start()
     connection = await server.connection()
-    work = str(server.home.parent / "work")
-    again = requests.thread_resume(thread, cwd=work, sandbox="danger-full-access", approval="never")
+    again = requests.thread_resume(thread, cwd=server.work, sandbox="danger-full-access", approval="never")
     await connection.call("thread/resume", again)
-    status = await codex.status(thread)
+    status = await control.status(thread)
     assert (status.kind, status.turn_id) == ("idle", "")
-    assert await codex.start_turn(thread, "two", "m2") != turn
+    assert await control.start_turn(thread, "two", "m2") != turn
     await connection.close()
 
 
-async def test_a_closed_control_holds_nothing(codex: Codex, server: Server, thread: str) -> None:
+async def test_a_closed_control_holds_nothing(control: Codex, server: Server, thread: str) -> None:
     """After `close` no program of ours is left beside the app-server."""
-    await codex.status(thread)
-    await codex.close()
+    await control.status(thread)
+    await control.close()
     assert all(process.returncode is not None for process in server.programs.processes)

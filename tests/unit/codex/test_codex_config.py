@@ -36,10 +36,11 @@ def test_no_text_escapes_its_key(model: str, instructions: str, base_url: str, k
 @pytest.mark.parametrize("sandbox", Sandbox)
 @pytest.mark.parametrize("approval", Approval)
 def test_policies_stand_in_the_file(sandbox: Sandbox, approval: Approval) -> None:
-    """Whoever resumes the thread gets the session's sandbox and approval policy from the file."""
+    """Whoever resumes the thread gets the session's policies from the file, as far as codex allows there."""
     policies = Policies(sandbox=sandbox, approval=approval, reasoning=Reasoning.HIGH, model="m")
     read = tomllib.loads(config_toml(policies))
-    assert (read["sandbox_mode"], read["approval_policy"]) == (sandbox.value, approval.value)
+    in_the_file = "on-request" if approval is Approval.UNTRUSTED else approval.value
+    assert (read["sandbox_mode"], read["approval_policy"]) == (sandbox.value, in_the_file)
     assert (read["model_reasoning_effort"], read["model"]) == ("high", "m")
 
 
