@@ -3,7 +3,7 @@
 All calls have a time limit of the adapter's and raise the errors of `core.errors` only.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -212,7 +212,7 @@ class Recording(Protocol):
     async def read(self, after: Checkpoint, limit: int) -> Chunk:
         """At most `limit` whole lines; none where there is nothing new (a torn last line does not count)."""
 
-    def changes(self) -> AsyncIterator[None]:
+    def changes(self) -> AsyncGenerator[None, None]:
         """A wake-up for each change of the file, and one at the start."""
 
 

@@ -34,7 +34,7 @@ class Collector:
         self.caught_up = asyncio.Event()
 
     async def run(self, checkpoint: Checkpoint) -> None:
-        async with aclosing(self._recording.changes()) as changes:  # type: ignore[type-var]  # a generator
+        async with aclosing(self._recording.changes()) as changes:
             async for _ in changes:
                 checkpoint = await self._drain(checkpoint)
                 self.caught_up.set()
@@ -76,21 +76,19 @@ class Collector:
                 drafts.append(unreadable(data, str(exc), now))
                 expected += 1
                 continue
-            drafts += self._checked(line, expected)
-            expected = line.n + 1
+            if line.n > expected:
+                why = "lines are missing from the recording"
+                drafts.append(_gap(timestamp(line.t), why, expected, line.n - 1))
+            if line.n >= expected:  # an earlier number was read before the file was cut short
+                drafts += self._read(line)
+                expected = line.n + 1
         return drafts
 
-    def _checked(self, line: Line, expected: int) -> list[Draft]:
+    def _read(self, line: Line) -> list[Draft]:
         if line.method == "supervisor/thread" and line.params.get("threadId") != self._main_thread:
             self._main_thread = str(line.params.get("threadId", ""))
             self._followed(self._main_thread)
-        drafts = translate(line, self._main_thread)
-        if line.n == expected:
-            return drafts
-        return [
-            _gap(timestamp(line.t), "lines are missing from the recording", expected, line.n - 1),
-            *drafts,
-        ]
+        return translate(line, self._main_thread)
 
 
 def _gap(now: str, why: str, first: int, last: int) -> Draft:

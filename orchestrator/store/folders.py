@@ -1,0 +1,151 @@
+"""Session folders on the host: made with the right owner and modes, read, and removed.
+
+What the container's user must reach belongs to its uid; the rest to whoever runs the daemon.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestrator.core.errors import InvalidInput, OrchestratorError
+from orchestrator.core.places import WORK, Home, SessionFolder
+from orchestrator.core.session import Session
+from orchestrator.store import atomic
+
+#: The secret that is codex's own login; it becomes auth.json of the codex home and is mounted nowhere else.
+CODEX_LOGIN = "codex-auth"
+SCHEMA = 1
+GIT_SECONDS = 10.0
+
+
+class FileFolders:
+    """The `Folders` port under `outputs/agents/` of a data directory."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def prepare(self, session: Session, *, config: str, secrets: Mapping[str, str]) -> None:
+        """Make the folder with all its parts.
+
+        Raises:
+            InvalidInput: a secret's file cannot be read; the message has its name, never its content.
+        """
+        contents = {name: _secret(name, path) for name, path in secrets.items()}
+        folder, uid = self._folder(session), session.agent_uid
+        Path(folder.root).mkdir(parents=True, exist_ok=True)
+        for part, mode in ((folder.private, 0o700), (folder.codex_home, 0o700), (folder.workspace, 0o755)):
+            _make(Path(part), mode, uid)
+        log = Path(folder.pane_log)
+        log.touch(mode=0o644)
+        _give(log, uid)
+        atomic.replace(Path(folder.codex_home / "config.toml"), config.encode(), uid=uid)
+        login = contents.pop(CODEX_LOGIN, None)
+        if login is not None:
+            atomic.replace(Path(folder.codex_home / "auth.json"), login, uid=uid)
+        if contents:
+            _make(Path(folder.secrets), 0o700, uid)
+        for name, data in contents.items():
+            atomic.replace(Path(folder.secrets / name), data, mode=0o400, uid=uid)
+
+    def write_order(self, session: Session) -> None:
+        policies = session.policies
+        order = {
+            "schema": SCHEMA,
+            "session_id": session.session_id,
+            "role": session.role,
+            "desired": session.desired.value,
+            "cwd": WORK,
+            "model": policies.model,
+            "reasoning": policies.reasoning.value if policies.reasoning else None,
+            "sandbox": policies.sandbox.value,
+            "approval": policies.approval.value,
+            "developer_instructions": policies.developer_instructions,
+            "thread_id": session.thread_id,
+        }
+        path = Path(self._folder(session).session_file)
+        atomic.replace(path, json.dumps(order, indent=2).encode() + b"\n", uid=session.agent_uid)
+
+    def status(self, session: Session) -> dict[str, Any]:
+        return _json(Path(self._folder(session).status_file))
+
+    def thread_id(self, session: Session) -> str:
+        return str(_json(Path(self._folder(session).thread_file)).get("thread_id", ""))
+
+    def branch(self, session: Session) -> str:
+        argv = [
+            "git",
+            "-c",
+            "safe.directory=*",
+            "-C",
+            session.workspace,
+            "symbolic-ref",
+            "--short",
+            "-q",
+            "HEAD",
+        ]
+        try:
+            done = subprocess.run(argv, capture_output=True, timeout=GIT_SECONDS, check=False, text=True)
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    def retire(self, session: Session) -> None:
+        folder = self._folder(session)
+        for part in (folder.secrets, folder.codex_home, folder.private):
+            _drop(Path(part))
+
+    def remove(self, session: Session) -> None:
+        root = Path(self._folder(session).root)
+        _drop(root)
+        try:
+            root.parent.rmdir()
+        except OSError:
+            return  # the role has other sessions
+
+    def _folder(self, session: Session) -> SessionFolder:
+        return self._home.folder(session.role, session.session_id)
+
+
+def _secret(name: str, path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as exc:
+        raise InvalidInput(f"the file of secret {name!r} cannot be read: {path}: {exc.strerror}") from exc
+
+
+def _make(path: Path, mode: int, uid: int) -> None:
+    path.mkdir(exist_ok=True)
+    path.chmod(mode)
+    _give(path, uid)
+
+
+def _give(path: Path, uid: int) -> None:
+    if uid != os.geteuid():
+        os.chown(path, uid, uid)
+
+
+def _drop(path: Path) -> None:
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise OrchestratorError(
+            f"{exc.filename or path} could not be removed: {exc.strerror}",
+            hint="the container's user may have made it; remove it as that user",
+        ) from exc
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """The object in a file that another process replaces atomically; empty where there is none."""
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as exc:
+        raise OrchestratorError(f"{path} cannot be read: {exc}") from exc
+    return value if isinstance(value, dict) else {}
