@@ -98,8 +98,8 @@ def test_other_variables_of_ours_are_no_settings(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[model]\nnmae = 'x'\n", "model.nmae: there is no such setting"),
-        ("modle = 1\n", "modle: there is no such setting"),
+        ("[model]\ntitle = 'x'\n", "model.title: there is no such setting"),
+        ("models = 1\n", "models: there is no such setting"),
         ("[agent]\nmemory = 'lots'\n", "agent.memory: 'lots' is no amount of memory"),
         ("[agent]\npids = 0\n", "agent.pids: "),
         ("[agent]\napproval = 'always'\n", "agent.approval: "),
@@ -135,8 +135,8 @@ def test_a_file_that_is_not_text_is_told_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("ORCHESTRATOR_MODEL__NMAE", "x", "ORCHESTRATOR_MODEL__NMAE: model.nmae: there is no such setting"),
-        ("ORCHESTRATOR_MODLE__NAME", "x", "ORCHESTRATOR_MODLE__NAME: there is no section `modle`"),
+        ("ORCHESTRATOR_MODEL__TITLE", "x", "ORCHESTRATOR_MODEL__TITLE: model.title: there is no such setting"),
+        ("ORCHESTRATOR_MODELS__NAME", "x", "ORCHESTRATOR_MODELS__NAME: there is no section `models`"),
         ("ORCHESTRATOR_AGENT__CPUS", "many", "ORCHESTRATOR_AGENT__CPUS: agent.cpus: "),
         ("ORCHESTRATOR_MODEL", "x", "the environment cannot be read"),
     ],

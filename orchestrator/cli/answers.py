@@ -1,0 +1,57 @@
+"""The `--json` documents that the command line makes; the others are the daemon's (`client.answers`)."""
+
+from typing import Any, TypedDict
+
+
+class ErrorPart(TypedDict):
+    code: str
+    message: str
+    hint: str
+
+
+class ErrorAnswer(TypedDict):
+    """What stands on stderr when something fails."""
+
+    error: ErrorPart
+
+
+class VersionAnswer(TypedDict):
+    version: str
+
+
+class SettingOrigin(TypedDict):
+    value: Any
+    origin: str
+
+
+class ConfigPathAnswer(TypedDict):
+    home: str
+    files: list[str]
+    user_file: str
+
+
+class ConfigValidAnswer(TypedDict):
+    ok: bool
+    files: list[str]
+
+
+class CompletionAnswer(TypedDict):
+    shell: str
+    script: str
+
+
+class DaemonStopAnswer(TypedDict):
+    stopped: bool
+    pid: int | None
+
+
+class DaemonLogsAnswer(TypedDict):
+    path: str
+    lines: list[str]
+
+
+class ModelAnswer(TypedDict):
+    """`url` is for this machine, `base_url` for sessions in their containers."""
+
+    url: str
+    base_url: str
