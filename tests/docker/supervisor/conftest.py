@@ -235,6 +235,9 @@ class Box:
     def screen(self) -> str:
         return self.tmux("capture-pane", "-p", "-t", places.tmux_target(self.session_id))
 
+    async def until_on_screen(self, text: str) -> None:
+        await until(lambda: text in self.screen(), LIMIT)
+
     def supervisor_pid(self) -> int:
         return int(self.exec("pgrep", "-f", "python3 -I /opt/orchestrator", user="root")[1].split()[-1])
 
