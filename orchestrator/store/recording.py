@@ -17,7 +17,7 @@ LOOK_ANYWAY_SECONDS = 1.0
 
 
 class FileRecording:
-    """The `Recording` port on `codex.ndjson`. Another inode, or a size below the checkpoint, is a new file."""
+    """The `Recording` port on `codex.ndjson`. Another inode, or a size below the checkpoint, is a new one."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
