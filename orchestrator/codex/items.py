@@ -1,8 +1,8 @@
 """Codex's items (messages, commands, file changes, tool calls) as events.
 
-A user message is an event at `item/started`, the first line that proves it, and its `item/completed` is
-dropped; in a backfill, which has only completed items, it is the other way round. Agent messages and
-reasoning are events at their end. Everything else has a start and an end.
+A live user message is an event at `item/started`, the first line that proves it; its `item/completed` is
+dropped. A backfill has one line for each item that the recording lacks, so there either of them counts.
+Agent messages and reasoning are events at their end. Everything else has a start and an end.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def item(said: Said) -> Draft | None:
 
 
 def _user_message(said: Said) -> Draft | None:
-    if said.completed is not said.late:
+    if said.completed and not said.late:
         return None
     parts = [mapping(part) for part in listed(said.item, "content")]
     words = "\n".join(text(part, "text") for part in parts if part.get("type") == "text")
