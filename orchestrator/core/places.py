@@ -15,6 +15,8 @@ PRIVATE_DOOR = "/priv"
 PRIVATE = f"{PRIVATE_DOOR}/rec"
 PANE_LOG = "/logs/log.txt"
 SECRETS = "/run/secrets"
+#: The secret that is codex's own login; it becomes auth.json of the codex home and is mounted nowhere else.
+CODEX_LOGIN = "codex-auth"
 WINDOW = "codex"
 #: The tmux option that holds the pane's process to which a person who can type was last attached.
 TOUCHED = "@touched"

@@ -52,6 +52,7 @@ class Model(_Section):
     name: str = Field("gpt-6.1-sol", min_length=1, description="The model's name.")
     reasoning: Reasoning | None = Field(None, description="How long it thinks; codex's default if not set.")
     base_url: str = Field("", description="Another endpoint of the Responses API; empty means OpenAI's.")
+    auth_file: str = Field("", description="Codex's login for OpenAI; empty means the one of this user.")
 
 
 class Agent(_Section):

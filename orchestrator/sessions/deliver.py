@@ -145,11 +145,22 @@ class Deliverer:
             raise SessionBusy
         route = choose(receipt.wish, receipt.text, around)
         await self._journal.move(receipt.message_id, Delivery.WRITTEN, route=route)
-        if route is Route.TMUX:
-            await self.terminal.paste(receipt.text)
+        if route is Route.TMUX and await self._typed(receipt):
             return route, ""
-        thread = self._journal.session.thread_id
+        route, thread = Route.APP_SERVER, self._journal.session.thread_id
         return route, await self._codex.start_turn(thread, receipt.text, receipt.message_id)
+
+    async def _typed(self, receipt: Receipt) -> bool:
+        """Whether it was typed; where it certainly was not, and any route would do, another one is taken."""
+        try:
+            await self.terminal.paste(receipt.text)
+        except ConnectionLost as exc:
+            if exc.ambiguous:
+                raise
+            if receipt.wish is Route.TMUX:
+                raise RouteRefused(f"not typed: {exc.message}") from exc
+            return False
+        return True
 
     async def _steer(self, receipt: Receipt) -> str:
         if receipt.wish is Route.TMUX:

@@ -8,6 +8,7 @@ from orchestrator.core.envelope import timestamp
 from orchestrator.core.errors import InvalidInput
 from orchestrator.core.events import Event
 from orchestrator.core.identity import check_role, container_name, session_id
+from orchestrator.core.places import CODEX_LOGIN
 from orchestrator.core.policies import Policies
 from orchestrator.core.ports import Progress
 from orchestrator.core.session import Session
@@ -90,6 +91,7 @@ async def launch(fleet: Fleet, order: Order, progress: Progress) -> Launched:
         LaunchFailed, TimedOut: codex did not come up.
     """
     world = fleet.world
+    order = with_login(world, order)
     session = draft_session(world, order)
     warnings = _warnings(session)
     if order.workspace:
@@ -139,6 +141,22 @@ async def _undo(fleet: Fleet, session: Session) -> None:
     await asyncio.to_thread(world.folders.remove, session)
     world.registry.remove(session.session_id)
     await world.store.forget(session.session_id)
+
+
+def with_login(world: World, order: Order) -> Order:
+    """The order with this user's codex login, where the model is OpenAI's and no other login was given.
+
+    Raises:
+        InvalidInput: there is no login, so codex could ask the model nothing.
+    """
+    if order.base_url or world.rules.base_url or CODEX_LOGIN in order.secrets:
+        return order
+    if not world.rules.login:
+        raise InvalidInput(
+            "there is no login for the model",
+            hint="`codex login`, or `--secret codex-auth=FILE`, or set model.base_url to another endpoint",
+        )
+    return replace(order, secrets={**order.secrets, CODEX_LOGIN: world.rules.login})
 
 
 def _warnings(session: Session) -> list[str]:

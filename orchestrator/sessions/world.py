@@ -30,6 +30,8 @@ class Rules:
 
     default_policies: Policies = field(default_factory=Policies)
     base_url: str = ""
+    #: The file of codex's own login, used where a session has no endpoint of its own; empty where none is.
+    login: str = ""
     image: str = ""
     agent_uid: int = 1000
     queue_limit: int = 200

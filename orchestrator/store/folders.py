@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.core.errors import InvalidInput, OrchestratorError
-from orchestrator.core.places import WORK, Home, SessionFolder
+from orchestrator.core.places import CODEX_LOGIN, WORK, Home, SessionFolder
 from orchestrator.core.session import Session
 from orchestrator.store import atomic
 
-#: The secret that is codex's own login; it becomes auth.json of the codex home and is mounted nowhere else.
-CODEX_LOGIN = "codex-auth"
 SCHEMA = 1
 GIT_SECONDS = 10.0
 
