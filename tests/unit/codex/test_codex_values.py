@@ -52,6 +52,21 @@ def test_fitted_data_is_small_strict_json(data: dict[str, Any], largest: int) ->
     assert len(fitted) <= LARGEST
 
 
+def test_a_long_list_is_cut_and_says_so() -> None:
+    """Of a long list the head stays, and the rest is counted."""
+    fitted = fit({"x": list(range(1000)), "y": {str(n): n for n in range(1000)}})
+    assert fitted["x"][-2:] == [199, "… 800 more"]
+    assert fitted["y"]["…"] == "800 more"
+
+
+def test_a_huge_value_costs_no_more_than_its_room() -> None:
+    """A value that is repeated a million million times is left after the room is full."""
+    huge: Any = "x" * 100
+    for _ in range(6):
+        huge = [huge] * 200
+    assert len(json.dumps(fit({"a": 1, "x": huge}))) <= LARGEST
+
+
 def test_deep_nesting_is_cut() -> None:
     """A payload nested a thousand deep neither fails nor stays whole."""
     deep: Any = "bottom"

@@ -165,6 +165,14 @@ def test_an_unreadable_line_is_a_warning_with_its_number_where_it_has_one() -> N
     assert unreadable(b"\xff\x00", "not JSON", now).data["line"] is None
 
 
+def test_half_a_character_is_replaced() -> None:
+    """A lone surrogate, which JSON can carry and UTF-8 cannot, is written as a question mark."""
+    params = item("agentMessage", text="a\ud800", phase="\udfff")
+    draft = only(translate(line("item/completed", params), "main"))
+    assert (draft.text, draft.data["phase"]) == ("a?", "?")
+    assert envelope_bytes(draft)
+
+
 METHODS = st.sampled_from([*RULES, "supervisor/gap", "supervisor/tampered", "supervisor/exit", "new", ""])
 KEYS = st.sampled_from(
     [
