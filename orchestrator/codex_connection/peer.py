@@ -7,11 +7,13 @@ reply would reject an approval for every client.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.codex import rpc, websocket
 from orchestrator.core.errors import CodexRefused, ConnectionLost, TimedOut
-from orchestrator.core.ports import ByteStream
+
+if TYPE_CHECKING:  # the ports are half a megabyte that a container does not need
+    from orchestrator.core.ports import ByteStream
 
 _VERSION = "1"
 _PATIENCE_AT_CLOSE = 2.0
@@ -20,7 +22,7 @@ _PATIENCE_AT_CLOSE = 2.0
 class Connection:
     """An initialized connection. Make it with `open`; `close` it always."""
 
-    def __init__(self, stream: ByteStream, *, listen: bool) -> None:
+    def __init__(self, stream: "ByteStream", *, listen: bool) -> None:
         self._stream = stream
         self._decoder = websocket.Decoder()
         self._writing = asyncio.Lock()
@@ -37,7 +39,7 @@ class Connection:
     @classmethod
     async def open(
         cls,
-        stream: ByteStream,
+        stream: "ByteStream",
         *,
         name: str,
         opt_out: Sequence[str] = (),

@@ -1,0 +1,99 @@
+"""A person's new thread is followed, and what nobody heard is back-filled."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.core import places
+
+pytestmark = [pytest.mark.docker, pytest.mark.agent]
+
+Box = Any
+
+#: Shuts the supervisor's connections down from outside: pidfd_getfd needs the right to trace it.
+CUT = """
+import ctypes, os, socket, sys
+libc = ctypes.CDLL(None, use_errno=True)
+pid = int(sys.argv[1])
+pidfd = os.pidfd_open(pid)
+cut = 0
+for name in os.listdir(f"/proc/{pid}/fd"):
+    if os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:"):
+        fd = libc.syscall(438, pidfd, int(name), 0)
+        if fd < 0: sys.exit(f"pidfd_getfd: {os.strerror(ctypes.get_errno())}")
+        one = socket.socket(fileno=fd)
+        try: one.getpeername(); one.shutdown(socket.SHUT_RDWR); cut += 1
+        except OSError: pass
+print(cut)
+"""
+
+
+def of(box: Box, method: str, source: str = "") -> list[dict[str, Any]]:
+    return [line for line in box.lines() if line["m"].get("method") == method and source in ("", line["src"])]
+
+
+async def test_a_new_thread_of_a_persons_is_followed(box: Box) -> None:
+    """`/new` in the screen: thread.json names the new one, its first words are live, a new screen shows it."""
+    await box.up()
+    await box.turn("the old one")
+    old, target = box.thread_id(), places.tmux_target(box.session_id)
+    await box.until_on_screen("You said: the old one")
+    box.tmux("send-keys", "-t", target, "-l", "/new")
+    box.tmux("send-keys", "-t", target, "Enter")
+    followed = await box.line(lambda line: line["m"].get("params", {}).get("how") == "followed")
+    new = followed["m"]["params"]["threadId"]
+    assert new != old
+    assert box.thread_id() == new
+    await box.method("supervisor/subscribed", after=followed["n"])
+    box.tmux("send-keys", "-t", target, "-l", "the new one")
+    box.tmux("send-keys", "-t", target, "Enter")
+    said = await box.line(lambda line: "the new one" in str(line["m"].get("params", {}).get("item")))
+    assert (said["m"]["params"]["threadId"], said["src"]) == (new, "live")
+    ended = await box.method("turn/completed", after=said["n"])
+    box.kill(box.pane_pid())
+    await box.line(lambda line: line["m"].get("params", {}).get("part") == "tui", after=ended["n"])
+    await box.until_on_screen("You said: the new one")
+    after = box.last()
+    await box.stop("running")
+    box.container.start()
+    await box.ready(after)
+    assert box.thread_id() == new
+
+
+async def test_a_turn_that_ran_while_the_recorder_was_cut_off_is_back_filled(box: Box) -> None:
+    """All of it, once, marked as back-fill, inside a declared gap; deltas are what is lost."""
+    await box.up()
+    await box.turn("before")
+    box.kill(box.supervisor_pid(), "STOP")
+    box.cut(CUT)
+    turn = await box.start_turn("meanwhile")
+    link = await box.connect()
+    await box.until_idle(link)
+    box.kill(box.supervisor_pid(), "CONT")
+    await box.method("supervisor/gap")
+    ended = await box.method("turn/completed", source="backfill")
+    assert ended["m"]["params"]["turn"]["id"] == turn
+    items = [line for line in of(box, "item/completed") if line["m"]["params"]["turnId"] == turn]
+    assert {line["src"] for line in items} == {"backfill"}
+    kinds = [line["m"]["params"]["item"]["type"] for line in items]
+    assert kinds == ["userMessage", "reasoning", "agentMessage"]
+    assert items[0]["m"]["params"]["item"]["content"][0]["text"] == "meanwhile"
+    assert items[-1]["m"]["params"]["item"]["text"] == "You said: meanwhile"
+    assert len([x for x in of(box, "turn/started") if x["m"]["params"]["turn"]["id"] == turn]) == 1
+    await box.turn("after")
+    assert of(box, "turn/completed")[-1]["src"] == "live"
+
+
+async def test_a_history_without_its_log_is_back_filled_whole(box: Box) -> None:
+    """A log that was lost with thread.json still there is written again from what codex kept."""
+    await box.up()
+    await box.turn("one")
+    await box.turn("two")
+    await box.stop("running")
+    log: Path = box.private / "codex.ndjson"
+    log.write_bytes(b"")
+    box.container.start()
+    await box.ready()
+    texts = [line["m"]["params"]["item"].get("text") for line in of(box, "item/completed", "backfill")]
+    assert [text for text in texts if text] == ["You said: one", "You said: two"]
