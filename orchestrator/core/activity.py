@@ -62,10 +62,6 @@ def advance(state: State, event: Draft) -> State:
     return replace(after, since=event.timestamp, source=event.type)
 
 
-def _launched(_state: State, _event: Draft) -> State:
-    return State(activity=Activity.STARTING)
-
-
 def _stopped(_state: State, _event: Draft) -> State:
     return State(activity=Activity.STOPPED)
 
@@ -176,7 +172,7 @@ def _supervisor(state: State, event: Draft) -> State | None:
             return State(activity=Activity.STARTING)
         case "subscribed":
             return _status(state, event)
-        case "ready" if state.activity is Activity.STARTING:
+        case "ready" if state.activity in {Activity.STARTING, Activity.STOPPED}:
             return State(activity=Activity.IDLE)
         case "exit":
             return State(activity=Activity.STOPPED, doing=_first_line(event.text))
@@ -185,7 +181,6 @@ def _supervisor(state: State, event: Draft) -> State | None:
 
 
 _RULES: Mapping[str, Rule] = {
-    Event.SESSION_LAUNCHED: _launched,
     Event.SESSION_STOPPED: _stopped,
     Event.TURN_STARTED: _turn_started,
     Event.TURN_COMPLETED: _turn_completed,

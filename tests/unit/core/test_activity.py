@@ -38,7 +38,7 @@ def at(activity: Activity) -> State:
 
 #: (event, its turn, its data) → where it leads from each activity; what is not named stays as it is.
 TABLE: list[tuple[Event, str, Mapping[str, Any], dict[Activity, Activity]]] = [
-    (Event.SESSION_LAUNCHED, "", {}, dict.fromkeys(A, A.STARTING)),
+    (Event.SESSION_LAUNCHED, "", {}, {}),
     (Event.SESSION_STOPPED, "", {}, dict.fromkeys(A, A.STOPPED)),
     (Event.SESSION_RESUMED, "", {}, {}),
     (Event.TURN_STARTED, "t2", {}, dict.fromkeys(A, A.THINKING)),
@@ -117,7 +117,7 @@ TABLE: list[tuple[Event, str, Mapping[str, Any], dict[Activity, Activity]]] = [
     ),
     (Event.APPROVAL_RESOLVED, "", {"request_id": 0}, dict.fromkeys(WAITING, A.WORKING)),
     (Event.SUPERVISOR, "", {"method": "boot"}, dict.fromkeys(A, A.STARTING)),
-    (Event.SUPERVISOR, "", {"method": "ready"}, {A.STARTING: A.IDLE}),
+    (Event.SUPERVISOR, "", {"method": "ready"}, dict.fromkeys((A.STARTING, A.STOPPED), A.IDLE)),
     (Event.SUPERVISOR, "", {"method": "exit", "code": 0}, dict.fromkeys(A, A.STOPPED)),
     (Event.SUPERVISOR, "", {"method": "exit", "code": 70}, dict.fromkeys(A, A.STOPPED)),
     (Event.SUPERVISOR, "", {"method": "disconnected"}, {}),
