@@ -7,7 +7,6 @@ unpacked codex package too, codex and our package are mounted into it.
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -206,6 +205,9 @@ class Box:
             lambda line: _method(line) == name and source in ("", line["src"]), after=after, limit=limit
         )
 
+    def lose_recording(self) -> None:
+        (self.private / "codex.ndjson").write_bytes(b"")
+
     def status(self) -> dict[str, Any]:
         path = self.private / "status.json"
         return json.loads(path.read_text()) if path.exists() else {}
@@ -218,7 +220,9 @@ class Box:
 
     def exec(self, *argv: str, user: str = "agent") -> tuple[int, str]:
         code, output = self.container.exec_run(list(argv), user=user)
-        return int(code), output.decode()
+        assert isinstance(code, int)
+        assert isinstance(output, bytes)
+        return code, output.decode()
 
     def kill(self, pid: int | str, signal: str = "KILL") -> None:
         assert self.exec("kill", f"-{signal}", str(pid), user="root")[0] == 0
@@ -356,8 +360,6 @@ async def box(
     engine: docker.DockerClient, image: str, model: ModelServer, tmp_path: Path
 ) -> AsyncIterator[Box]:
     """A box that is not running yet."""
-    tmp_path.chmod(0o755)
     one = Box(engine, tmp_path / "session", image, model.port)
     yield one
     await one.remove()
-    shutil.rmtree(tmp_path, ignore_errors=True)

@@ -1,6 +1,5 @@
 """A person's new thread is followed, and what nobody heard is back-filled."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,7 +33,7 @@ def of(box: Box, method: str, source: str = "") -> list[dict[str, Any]]:
 
 
 async def test_a_new_thread_of_a_persons_is_followed(box: Box) -> None:
-    """`/new` in the screen: thread.json names the new one, its first words are live, a new screen shows it."""
+    """`/new` in the screen: thread.json names it, its first words are live, a new screen shows it."""
     await box.up()
     await box.turn("the old one")
     old, target = box.thread_id(), places.tmux_target(box.session_id)
@@ -91,8 +90,7 @@ async def test_a_history_without_its_log_is_back_filled_whole(box: Box) -> None:
     await box.turn("one")
     await box.turn("two")
     await box.stop("running")
-    log: Path = box.private / "codex.ndjson"
-    log.write_bytes(b"")
+    box.lose_recording()
     box.container.start()
     await box.ready()
     texts = [line["m"]["params"]["item"].get("text") for line in of(box, "item/completed", "backfill")]

@@ -1,7 +1,5 @@
 """What a hostile agent can do from a turn: nothing to the log, nothing to the supervisor, and not unseen."""
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +81,7 @@ async def test_an_attack_from_a_turn_reaches_neither_the_log_nor_the_supervisor(
 
 @pytest.mark.parametrize("how", ["kill", "replace"])
 async def test_an_impostor_on_the_app_servers_socket_is_found_and_ended(box: Box, how: str) -> None:
-    """Whether it kills the app-server or leaves it alone: it is killed and reported, and the session goes on."""
+    """Whether it kills the app-server or leaves it: it is killed and reported, the session goes on."""
     await box.up()
     workspace: Path = box.private.parent / "workspace"
     (workspace / "impostor.py").write_text(IMPOSTOR)
