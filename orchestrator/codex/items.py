@@ -111,9 +111,10 @@ def _tool(said: Said) -> Draft:
 
 def _other(said: Said) -> Draft:
     kind = text(said.item, "type")
+    agent = f"{text(said.item, 'kind')} sub-agent {text(said.item, 'agentPath')}"
     return said.draft(
         Event.ITEM_COMPLETED if said.completed else Event.ITEM_STARTED,
-        text(said.item, "text") or kind,
+        agent if kind == "subAgentActivity" else text(said.item, "text") or kind,
         direction=Direction.OUT,
         data={"kind": kind, "item": dict(said.item)},
     )

@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.codex.recording import decode, encode
 from orchestrator.codex.translate import translate
+from orchestrator.core.activity import Activity, State, advance
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "codex"
 MAIN_THREADS: dict[str, str] = json.loads((GOLDEN / "main_threads.json").read_text())
@@ -34,6 +35,20 @@ def test_a_line_of_a_recording_survives_reading_and_writing(case: str) -> None:
     """A recorded line decodes and encodes to the same bytes."""
     for line in (GOLDEN / f"{case}.ndjson").read_bytes().splitlines(keepends=True):
         assert encode(decode(line)) == line
+
+
+ENDINGS = {"failed": Activity.ERROR, "unauthorized": Activity.ERROR, "compaction": Activity.ERROR}
+
+
+@pytest.mark.parametrize("case", MAIN_THREADS)
+def test_after_a_recording_the_session_is_where_codex_left_it(case: str) -> None:
+    """Each recorded turn comes to rest, whatever its sub-agents still do after its end."""
+    state = State(activity=Activity.IDLE)
+    for line in (GOLDEN / f"{case}.ndjson").read_bytes().splitlines():
+        for draft in translate(decode(line), MAIN_THREADS[case]):
+            state = advance(state, draft)
+    stopped = Activity.STOPPED if case == "supervised" else Activity.IDLE
+    assert state.activity is ENDINGS.get(case, stopped)
 
 
 if __name__ == "__main__":
