@@ -1,0 +1,139 @@
+"""What is written afterwards, and what is ended because nobody else will."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.codex.recording import Line, Source
+from orchestrator.supervisor import backfill, closing
+from orchestrator.supervisor.index import LogIndex
+
+Message = dict[str, Any]
+
+
+def written(index: LogIndex, messages: list[Message]) -> None:
+    for message in messages:
+        index.observe(Line(n=index.lines + 1, t=0, source=Source.BACKFILL, message=message))
+
+
+def turn(name: str, status: str = "completed") -> Message:
+    return {"id": name, "status": status, "items": [{"id": "answer"}], "itemsView": "summary"}
+
+
+def entry(name: str, *, completed: bool = True) -> Message:
+    item = {"id": name, "type": "agentMessage"}
+    return {"item": item, "startedAtMs": 1, "completedAtMs": 2 if completed else None}
+
+
+def methods(messages: list[Message]) -> list[str]:
+    return [message["method"] for message in messages]
+
+
+def test_an_unknown_turn_is_written_whole() -> None:
+    """Its start, its items, its end, in codex's own shape."""
+    found = backfill.messages(LogIndex(), "th", [turn("t")], {"t": [entry("a"), entry("b")]})
+    assert methods(found) == ["turn/started", "item/completed", "item/completed", "turn/completed"]
+    assert found[0]["params"]["turn"]["status"] == "inProgress"
+    assert found[1]["params"] == {
+        "item": {"id": "a", "type": "agentMessage"},
+        "threadId": "th",
+        "turnId": "t",
+        "completedAtMs": 2,
+    }
+    assert found[-1]["params"] == {"threadId": "th", "turn": turn("t")}
+
+
+def test_of_an_open_turn_only_what_is_missing_is_written() -> None:
+    """What the log has is not said again."""
+    index = LogIndex()
+    written(index, backfill.messages(index, "th", [turn("t", "inProgress")], {"t": [entry("a")]}))
+    found = backfill.messages(index, "th", [turn("t")], {"t": [entry("a"), entry("b")]})
+    assert methods(found) == ["item/completed", "turn/completed"]
+    assert found[0]["params"]["item"]["id"] == "b"
+
+
+def test_a_turn_that_still_runs_is_left_open_with_its_running_item() -> None:
+    """An item without an end is begun, once."""
+    index = LogIndex()
+    page = {"t": [entry("a", completed=False)]}
+    found = backfill.messages(index, "th", [turn("t", "inProgress")], page)
+    assert methods(found) == ["turn/started", "item/started"]
+    written(index, found)
+    assert backfill.messages(index, "th", [turn("t", "inProgress")], page) == []
+
+
+@given(
+    turns=st.integers(1, 5),
+    items=st.integers(0, 4),
+    cut=st.integers(0, 40),
+)
+def test_a_back_fill_that_is_cut_off_anywhere_is_completed_by_the_next(
+    turns: int, items: int, cut: int
+) -> None:
+    """Exactly once: both runs together are one run."""
+    names = [f"t{n}" for n in range(turns)]
+    entries = {name: [entry(f"{name}-{n}") for n in range(items)] for name in names}
+
+    def run(index: LogIndex) -> list[Message]:
+        missing, _ = backfill.missing_turns(index, [turn(name) for name in reversed(names)])
+        return backfill.messages(index, "th", missing[::-1], entries)
+
+    whole = run(LogIndex())
+    index = LogIndex()
+    first = run(index)[:cut]
+    written(index, first)
+    second = run(index)
+    assert first + second == whole
+    written(index, second)
+    assert run(index) == []
+
+
+def test_reading_stops_at_the_first_turn_that_is_whole() -> None:
+    """Everything older is whole too: there is no need to page through years."""
+    index = LogIndex()
+    index.closed_turns.add("b")
+    assert backfill.missing_turns(index, [turn("c"), turn("b"), turn("a")]) == ([turn("c")], False)
+    assert backfill.missing_turns(index, [turn("c")]) == ([turn("c")], True)
+
+
+def test_a_live_message_and_its_back_fill_have_one_key() -> None:
+    """Only what names a turn or an item can be said twice."""
+    [started, completed, ended] = backfill.messages(LogIndex(), "th", [turn("t")], {"t": [entry("a")]})
+    assert backfill.key(started) == ("turn/started", "t")
+    assert backfill.key(completed) == ("item/completed", "a")
+    assert backfill.key(ended) == ("turn/completed", "t")
+    assert backfill.key({"method": "item/agentMessage/delta", "params": {"itemId": "a"}}) is None
+
+
+def opened() -> LogIndex:
+    """A log with an open turn and two open questions, one of another thread."""
+    index = LogIndex()
+    started = {"method": "turn/started", "params": {"threadId": "th", "turn": {"id": "t"}}}
+    ask = {"method": "item/x/requestApproval", "id": 0, "params": {"threadId": "th", "turnId": "t"}}
+    other = {"method": "item/x/requestApproval", "id": 1, "params": {"threadId": "sub", "turnId": "u"}}
+    written(index, [started, ask, other])
+    return index
+
+
+def test_everything_open_is_closed_and_then_nothing_is_left() -> None:
+    """Questions are taken back, turns are interrupted."""
+    index = opened()
+    found = closing.requests(index)
+    assert [m["params"] for m in found] == [
+        {"threadId": "th", "requestId": 0},
+        {"threadId": "sub", "requestId": 1},
+    ]
+    written(index, found)
+    found = closing.turns(index)
+    assert [m["params"]["turn"]["status"] for m in found] == ["interrupted"]
+    written(index, found)
+    assert (closing.requests(index), closing.turns(index)) == ([], [])
+
+
+def test_after_a_reconnect_questions_stay_open_only_while_codex_waits() -> None:
+    """Codex asks again what is still open; what it no longer waits for was answered unheard."""
+    index = opened()
+    assert closing.answered_meanwhile(index, "th", ["waitingOnApproval"]) == []
+    [resolved] = closing.answered_meanwhile(index, "th", [])
+    assert resolved["params"] == {"threadId": "th", "requestId": 0}
