@@ -121,6 +121,9 @@ class Engine(Protocol):
     async def remove(self, name: str) -> None:
         """Remove it, running or not; a container that is gone already is no error."""
 
+    async def forget_project(self, project_id: str) -> None:
+        """Remove the project's network; `EngineRefused` while something is still attached to it."""
+
     async def run(self, name: str, argv: Sequence[str], *, stdin: bytes = b"") -> Finished:
         """Run a program as the agent, to its end."""
 

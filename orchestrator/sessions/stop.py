@@ -3,12 +3,16 @@
 import asyncio
 from dataclasses import replace
 
-from orchestrator.core.errors import ContainerGone, SessionBusy
+import structlog
+
+from orchestrator.core.errors import ContainerGone, EngineRefused, SessionBusy
 from orchestrator.core.events import Event
 from orchestrator.core.ports import ContainerState
 from orchestrator.core.session import Desired, Session
 from orchestrator.sessions.fleet import Fleet, note
 from orchestrator.sessions.step import Step
+
+log = structlog.get_logger()
 
 
 def plan_stop(fleet: Fleet, session: Session) -> list[Step]:
@@ -76,3 +80,13 @@ async def remove(fleet: Fleet, session: Session, *, force: bool, purge: bool) ->
     await asyncio.to_thread(world.folders.remove if purge else world.folders.retire, session)
     world.registry.remove(session.session_id)
     await world.store.forget(session.session_id)
+    if not world.registry.sessions():
+        await _leave_engine(fleet)
+
+
+async def _leave_engine(fleet: Fleet) -> None:
+    """With the last session goes the project's network, unless something else is still on it."""
+    try:
+        await fleet.world.engine.forget_project(fleet.world.registry.project_id())
+    except EngineRefused as exc:
+        log.info("network_kept", reason=exc.message)
