@@ -48,8 +48,8 @@ def announce(receipt: Receipt, now: str) -> Draft:
 def settle(drafts: Sequence[Draft], outbox: Sequence[Receipt], now: str) -> Settled:
     """Mark each user message with the receipt that it proves, and move that receipt to committed.
 
-    A message that went through the app-server is known by its client id; a typed one is the next user
-    message without a client id and with the same text. One that is on its way comes before an unknown one.
+    A message that went through the app-server is known by its client id; a typed one, which codex's screen
+    gives an id of its own, by its text. One that is on its way comes before an unknown one.
     """
     waiting = sorted(
         (r for r in outbox if r.state in _PROVABLE), key=lambda r: (r.state is Delivery.UNKNOWN, r.position)
@@ -78,9 +78,6 @@ def _proven(draft: Draft, waiting: Sequence[Receipt]) -> Receipt | None:
     if draft.type != Event.USER_MESSAGE:
         return None
     client_id = draft.data.get("client_id")
-    for receipt in waiting:
-        if client_id and receipt.message_id == client_id:
-            return receipt
-        if not client_id and receipt.route is Route.TMUX and receipt.text == draft.text:
-            return receipt
-    return None
+    ours = next((r for r in waiting if r.message_id == client_id), None)
+    typed = (r for r in waiting if r.route is Route.TMUX and r.text == draft.text)
+    return ours or next(typed, None)

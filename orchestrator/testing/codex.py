@@ -117,8 +117,8 @@ class MemoryCodex:
         self.closed = True
 
     def typed(self, thread_id: str, text: str) -> None:
-        """A message that came by the screen: like any other, but without a client id."""
-        self._take(thread_id, text, None)
+        """A message that came by the screen, which gives it an id of its own."""
+        self._take(thread_id, text, self._new_id())
 
     def complete(self, thread_id: str, answer: str | None = None, *, status: str = "completed") -> None:
         """End the running turn of a manual twin; the answer is made from its last message if none is given.
@@ -136,7 +136,7 @@ class MemoryCodex:
         """Let the running turn wait on somebody (`waitingOnApproval`, …), or go on where no flag is given."""
         self._change(thread_id, "active", flags)
 
-    def _take(self, thread_id: str, text: str, client_id: str | None) -> str:
+    def _take(self, thread_id: str, text: str, client_id: str) -> str:
         thread = self._known(thread_id)
         turn = thread.turn or self._begin(thread_id, thread)
         turn.messages.append(text)

@@ -1,7 +1,7 @@
 """The in-memory twin of `core.ports.Terminal`: a screen without tmux.
 
 What is pasted becomes a line of the screen and, where the twin is given a codex twin, a user message of
-its thread, without a client id, as codex reports what was typed.
+its thread, as codex reports what was typed.
 """
 
 from collections.abc import Callable

@@ -48,9 +48,20 @@ def test_what_a_person_typed_proves_nothing_of_ours() -> None:
     assert done.drafts == (said("hi"),)
 
 
-def test_a_foreign_client_id_never_proves_a_typed_message() -> None:
-    """Equal words from another program are not our keys."""
-    assert settle([said("go", "zzz")], [sent("a", "go", Route.TMUX)], "now").receipts == ()
+def test_codex_s_screen_gives_typed_messages_ids_of_its_own() -> None:
+    """A typed message is known by its text, whatever id the screen made for it."""
+    assert settle([said("go", "a-uuid")], [sent("a", "go", Route.TMUX)], "now").receipts[0].message_id == "a"
+
+
+def test_a_client_id_of_ours_is_stronger_than_an_equal_text() -> None:
+    """An unknown typed message does not take the proof of one that names itself."""
+    outbox = [sent("typed", "go", Route.TMUX), sent("named", "go", Route.APP_SERVER)]
+    assert [r.message_id for r in settle([said("go", "named")], outbox, "now").receipts] == ["named"]
+
+
+def test_an_equal_text_by_the_app_server_needs_its_id() -> None:
+    """What went with an id is proven by that id alone."""
+    assert settle([said("go", "zzz")], [sent("a", "go", Route.APP_SERVER)], "now").receipts == ()
 
 
 def test_a_message_on_its_way_is_proven_before_an_older_unknown_one() -> None:
