@@ -1,0 +1,171 @@
+"""The images of this project: `core.ports.Images`, and what `orchestrator image` needs besides.
+
+An image is named after its content, so it is built once and then only looked up. One build at a time on a
+machine, whoever asks: a second launch waits and finds the image there.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import IO
+
+import docker
+from filelock import AsyncFileLock, Timeout
+from platformdirs import user_cache_path
+
+from orchestrator.containers import base, recipes
+from orchestrator.containers.base import exists
+from orchestrator.containers.building import SILENCE_LIMIT, UPLOAD_LIMIT, Narrator, Said, follow
+from orchestrator.containers.connection import SLOW, Connection
+from orchestrator.containers.recipes import Recipe
+from orchestrator.core.errors import EngineRefused, ImageUnavailable, TimedOut
+from orchestrator.core.ports import Progress
+
+KIND = "orchestrator.image"
+#: Seconds that a launch waits for another's build.
+LOCK_LIMIT = 1800.0
+_HINT = "building needs Debian's package servers; `orchestrator image build` shows its steps"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltImage:
+    """One image that was built here; `created` is in seconds since the epoch."""
+
+    name: str
+    kind: str
+    image_id: str
+    created: int
+    size: int
+
+
+class DockerImages:
+    """`base_image` is what the images are built on, where it can be had."""
+
+    def __init__(self, connection: Connection, *, base_image: str) -> None:
+        self._connection = connection
+        self._base_image = base_image
+
+    async def ensure(self, image: str, agent_uid: int, progress: Progress) -> str:
+        """The agent image of this version, built if missing; a named one is pulled if missing."""
+        if not image:
+            return await self._ensure(await self._agent(agent_uid), progress)
+        if not await exists(self._connection, image):
+            await base.pull(self._connection, image, progress)
+        return image
+
+    async def ensure_model(self, progress: Progress) -> str:
+        """The scripted model's image, built if missing."""
+        return await self._ensure(recipes.model(self._base_image), progress)
+
+    async def build(self, agent_uid: int, progress: Progress, *, fresh: bool = False) -> str:
+        """Build the agent image; `fresh` reuses no layer, and so gets Debian's newest packages."""
+        recipe = await self._agent(agent_uid)
+        async with _alone(progress):
+            await self._build(recipe, progress, fresh=fresh)
+        return recipe.name
+
+    async def list(self) -> list[BuiltImage]:
+        """Every image of this project's, the newest first."""
+        said = await self._connection.call(lambda c: c.images(filters={"label": KIND}))
+        found = [
+            BuiltImage(
+                name=name,
+                kind=one["Labels"][KIND],
+                image_id=one["Id"],
+                created=one["Created"],
+                size=one["Size"],
+            )
+            for one in said
+            for name in one["RepoTags"] or ()
+            if name != "<none>:<none>"
+        ]
+        return sorted(found, key=lambda image: image.created, reverse=True)
+
+    async def remove(self, image: str) -> None:
+        """Remove one image of this project's.
+
+        Raises:
+            ImageUnavailable: it is none of them.
+            EngineRefused: a container still uses it.
+        """
+        if image not in {known.name for known in await self.list()}:
+            raise ImageUnavailable(f"{image} is no image of orchestrator's", hint="`orchestrator image ls`")
+        await self._connection.call(lambda c: c.remove_image(image), limit=SLOW)
+
+    async def _agent(self, agent_uid: int) -> Recipe:
+        info = await self._connection.call(lambda c: c.info())
+        architecture = str(info["Architecture"])
+        return await asyncio.to_thread(recipes.agent, self._base_image, agent_uid, architecture)
+
+    async def _ensure(self, recipe: Recipe, progress: Progress) -> str:
+        if await exists(self._connection, recipe.name):
+            return recipe.name
+        async with _alone(progress):
+            if not await exists(self._connection, recipe.name):
+                await self._build(recipe, progress)
+        return recipe.name
+
+    async def _build(self, recipe: Recipe, progress: Progress, *, fresh: bool = False) -> None:
+        chosen = await base.choose(self._connection, self._base_image, progress)
+        progress(f"building {recipe.name} on {chosen}")
+        try:
+            await self._send(recipe, chosen, Narrator(progress), fresh=fresh)
+        except (ImageUnavailable, EngineRefused) as exc:
+            raise ImageUnavailable(f"{recipe.name} could not be built: {exc.message}", hint=_HINT) from exc
+        if not await exists(self._connection, recipe.name):
+            raise ImageUnavailable(f"{recipe.name} could not be built: it broke off", hint=_HINT)
+        progress(f"built {recipe.name}")
+
+    async def _send(self, recipe: Recipe, chosen: str, narrator: Narrator, *, fresh: bool) -> None:
+        with tempfile.TemporaryFile() as context:
+            await asyncio.to_thread(recipe.pack, context)
+            context.seek(0)
+            begin = partial(_begin, context, recipe, chosen, fresh)
+            messages = follow(self._connection, begin, limit=UPLOAD_LIMIT)
+            async with aclosing(messages):
+                async for said in messages:
+                    narrator.hear(said)
+
+
+def _begin(
+    context: IO[bytes],
+    recipe: Recipe,
+    chosen: str,
+    fresh: bool,  # noqa: FBT001 - bound by name's place in a partial
+    client: docker.APIClient,
+) -> Iterator[Said]:
+    return client.build(
+        fileobj=context,
+        custom_context=True,
+        tag=recipe.name,
+        buildargs={**recipe.arguments, "BASE_IMAGE": chosen},
+        labels={KIND: recipe.repository.removeprefix("orchestrator-")},
+        nocache=fresh,
+        rm=True,
+        forcerm=True,
+        decode=True,
+        use_config_proxy=True,
+        timeout=int(SILENCE_LIMIT),
+    )
+
+
+@asynccontextmanager
+async def _alone(progress: Progress) -> AsyncIterator[None]:
+    """One build at a time for this user."""
+    path = user_cache_path("orchestrator", appauthor=False, ensure_exists=True) / "image-build.lock"
+    lock = AsyncFileLock(path)
+    try:
+        await lock.acquire(timeout=0)
+    except Timeout:
+        progress("waiting for another build of the image")
+        try:
+            await lock.acquire(timeout=LOCK_LIMIT)
+        except Timeout as exc:
+            raise TimedOut("another build of the image does not end") from exc
+    try:
+        yield
+    finally:
+        await lock.release()
