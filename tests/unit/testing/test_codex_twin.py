@@ -148,13 +148,14 @@ async def test_unknown_threads_are_refused_and_failures_happen_once(log: Log) ->
     assert await codex.start_turn(THREAD, "x", "m1")
 
 
-async def test_what_is_pasted_becomes_a_message_without_a_client_id(log: Log) -> None:
+async def test_what_is_pasted_becomes_a_message_with_an_id_of_the_screen_s_own(log: Log) -> None:
     """The terminal's twin, given the codex twin, makes a user message of each paste."""
     codex = twin(log)
     terminal = MemoryTerminal(lambda text: codex.typed(THREAD, text))
     await terminal.paste("typed")
     item = log.params("item/completed")[0]["item"]
-    assert (item["clientId"], item["content"][0]["text"]) == (None, "typed")
+    assert item["content"][0]["text"] == "typed"
+    assert item["clientId"]
 
 
 async def test_a_failure_of_the_terminal_types_nothing() -> None:
