@@ -48,6 +48,7 @@ class CodexLife:
         self._cut_at = recorder.index.last_time
         self._connection: Connection | None = None
         self._drained = asyncio.Event()
+        self._drained.set()
         self._stopping = False
         self._was_up = False
 
@@ -56,10 +57,10 @@ class CodexLife:
         backoff = Backoff()
         while True:
             await asyncio.sleep(backoff.delay)
-            why = await self._one_app_server()
-            backoff = backoff.died(self._app.lived)
+            why = await self._one_app_server() if not self._stopping else ""
             if self._stopping:
                 await for_ever()
+            backoff = backoff.died(self._app.lived)
             if not self._was_up and backoff.failures >= _TRIES:
                 raise Fatal(f"codex does not come up: {why}")
             self._recorder.close_open(closing.requests(self._recorder.index))
@@ -95,7 +96,8 @@ class CodexLife:
             self._board.update(app_server_pid=self._app.pid, app_server_started_at=self._board.time())
             await first_of(self._until_dead(), self._connections(), self._app.guard())
         except Imitated as exc:
-            self._recorder.say("tampered", what=exc.what, pid=exc.pid)
+            if not self._stopping:
+                self._recorder.say("tampered", what=exc.what, pid=exc.pid)
             return exc.message
         except (PartFailed, ConnectionLost, TimedOut, CodexRefused, OSError) as exc:
             return str(exc)

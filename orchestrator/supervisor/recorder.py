@@ -1,7 +1,7 @@
 """The one who writes the log: what codex says, what it had said meanwhile, and what the supervisor says.
 
-It decides what is left out: threads that are nobody's conversation, and live messages that a back-fill has
-just written.
+It decides what is left out: threads that are nobody's conversation, and live messages that stand in
+the log already.
 """
 
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ class Recorder:
         if message.get("method") == "thread/started" and isinstance(thread, dict) and is_side_thread(thread):
             self._side_threads.add(str(thread.get("id")))
             return False
-        if params.get("threadId") in self._side_threads or self._just_backfilled(message):
+        if params.get("threadId") in self._side_threads or self._said_already(message):
             return False
         self._log.append(Source.LIVE, message)
         return True
@@ -66,7 +66,11 @@ class Recorder:
     def finish(self) -> None:
         self._log.sync()
 
-    def _just_backfilled(self, message: Message) -> bool:
+    def _said_already(self, message: Message) -> bool:
+        """A back-fill said it, or it is a question that codex repeats to a client that came back."""
+        if "id" in message:
+            asked = self.index.open_requests.get(message["id"])
+            return asked is not None and asked.method == message.get("method")
         key = backfill.key(message)
         if key is None or key not in self._backfilled:
             return False

@@ -57,6 +57,23 @@ screen_reader_detection_done = true
 trust_level = "trusted"
 """
 
+#: Shuts the supervisor's connections down from outside: pidfd_getfd needs the right to trace it.
+CUT = """
+import ctypes, os, socket, sys
+libc = ctypes.CDLL(None, use_errno=True)
+pid = int(sys.argv[1])
+pidfd = os.pidfd_open(pid)
+cut = 0
+for name in os.listdir(f"/proc/{pid}/fd"):
+    if os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:"):
+        fd = libc.syscall(438, pidfd, int(name), 0)
+        if fd < 0: sys.exit(f"pidfd_getfd: {os.strerror(ctypes.get_errno())}")
+        one = socket.socket(fileno=fd)
+        try: one.getpeername(); one.shutdown(socket.SHUT_RDWR); cut += 1
+        except OSError: pass
+print(cut)
+"""
+
 Line = dict[str, Any]
 
 
@@ -243,6 +260,17 @@ class Box:
     async def until_on_screen(self, text: str) -> None:
         await until(lambda: text in self.screen(), LIMIT)
 
+    async def press_until(self, key: str, method: str) -> None:
+        """Press a key until that is recorded: a dialog ignores keys in its first second."""
+
+        def pressed() -> bool:
+            if any(_method(line) == method for line in self.lines()):
+                return True
+            self.tmux("send-keys", "-t", places.tmux_target(self.session_id), key)
+            return False
+
+        await until(pressed, LIMIT)
+
     def supervisor_pid(self) -> int:
         return int(self.exec("pgrep", "-f", "python3 -I /opt/orchestrator", user="root")[1].split()[-1])
 
@@ -264,11 +292,11 @@ class Box:
 
         await until(idle, LIMIT)
 
-    def cut(self, script: str) -> None:
-        """Run a script beside the supervisor, in a container that may trace it, with its pid."""
+    def cut(self) -> None:
+        """Shut the supervisor's connections down, from a container beside it that may trace it."""
         output = self._client.containers.run(
             self._image,
-            ["python3", "-c", script, str(self.supervisor_pid())],
+            ["python3", "-c", CUT, str(self.supervisor_pid())],
             pid_mode=f"container:{self.name}",
             user="root",
             cap_add=["SYS_PTRACE"],

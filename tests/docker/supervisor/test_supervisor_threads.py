@@ -10,23 +10,6 @@ pytestmark = [pytest.mark.docker, pytest.mark.agent]
 
 Box = Any
 
-#: Shuts the supervisor's connections down from outside: pidfd_getfd needs the right to trace it.
-CUT = """
-import ctypes, os, socket, sys
-libc = ctypes.CDLL(None, use_errno=True)
-pid = int(sys.argv[1])
-pidfd = os.pidfd_open(pid)
-cut = 0
-for name in os.listdir(f"/proc/{pid}/fd"):
-    if os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:"):
-        fd = libc.syscall(438, pidfd, int(name), 0)
-        if fd < 0: sys.exit(f"pidfd_getfd: {os.strerror(ctypes.get_errno())}")
-        one = socket.socket(fileno=fd)
-        try: one.getpeername(); one.shutdown(socket.SHUT_RDWR); cut += 1
-        except OSError: pass
-print(cut)
-"""
-
 
 def of(box: Box, method: str, source: str = "") -> list[dict[str, Any]]:
     return [line for line in box.lines() if line["m"].get("method") == method and source in ("", line["src"])]
@@ -65,7 +48,7 @@ async def test_a_turn_that_ran_while_the_recorder_was_cut_off_is_back_filled(box
     await box.up()
     await box.turn("before")
     box.kill(box.supervisor_pid(), "STOP")
-    box.cut(CUT)
+    box.cut()
     turn = await box.start_turn("meanwhile")
     link = await box.connect()
     await box.until_idle(link)
