@@ -1,0 +1,56 @@
+"""The installed console script, driven in subprocesses against a daemon that says what a test wants."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.daemon.home import current_socket_path
+from orchestrator.testing.wire import Scripted, listening
+
+SCRIPT = str(Path(sys.executable).with_name("orchestrator"))
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Nothing of whoever runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
+    return kept | {
+        "HOME": str(tmp_path),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "ORCHESTRATOR_HOME": str(tmp_path),
+        "ORCHESTRATOR_SENDER": "ana",
+        "TZ": "UTC",
+    }
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Scripted]:
+    path = current_socket_path(tmp_path)
+    path.parent.mkdir(parents=True)
+    with listening(path) as script:
+        yield script
+
+
+@pytest.fixture
+def orchestrator(tmp_path: Path, environment: dict[str, str]) -> Run:
+    def run(*argv: str, stdin: bytes = b"", **more: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [SCRIPT, *argv],
+            input=stdin,
+            env=environment | more,
+            cwd=tmp_path,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        return subprocess.CompletedProcess(
+            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+        )
+
+    return run
