@@ -88,6 +88,12 @@ def _silent(_: str, __: Sequence[str]) -> MemoryStream:
     return MemoryStream()
 
 
+def _check_mounts(plan: ContainerPlan) -> None:
+    for mount in plan.mounts:
+        if not Path(mount.source).exists():
+            raise EngineRefused(f"the bind mount's source does not exist: {mount.source}")
+
+
 class MemoryEngine:
     """An engine whose containers are entries of a dictionary; bind mounts must exist, as on a real one."""
 
@@ -133,9 +139,7 @@ class MemoryEngine:
             raise EngineRefused(f"the name {plan.name} is already in use")
         if not self._has_image(plan.image):
             raise ImageUnavailable(f"the engine has no such image: {plan.image}")
-        for mount in plan.mounts:
-            if not Path(mount.source).exists():
-                raise EngineRefused(f"the bind mount's source does not exist: {mount.source}")
+        _check_mounts(plan)
         made = Container(
             container_id=secrets.token_hex(32),
             name=plan.name,
