@@ -55,3 +55,22 @@ class ModelAnswer(TypedDict):
 
     url: str
     base_url: str
+
+
+class ImageAnswer(TypedDict):
+    image: str
+
+
+class ImageListed(TypedDict):
+    """`created` is in seconds since the epoch, `size` in bytes."""
+
+    image: str
+    kind: str
+    image_id: str
+    created: int
+    size: int
+
+
+class ImageRemoved(TypedDict):
+    image: str
+    removed: bool

@@ -1,6 +1,7 @@
 """Amounts of memory as people write them (`512m`, `2g`), and back."""
 
 import re
+from decimal import Decimal
 
 from orchestrator.core.errors import InvalidInput
 
@@ -11,7 +12,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?")
 def parse_size(text: str | int) -> int:
     """Bytes; units are powers of 1024, as Docker counts them."""
     found = _SIZE.fullmatch(str(text).strip().lower())
-    if found is None or (size := int(float(found[1]) * _UNITS[found[2]])) <= 0:
+    if found is None or (size := int(Decimal(found[1]) * _UNITS[found[2]])) <= 0:
         raise InvalidInput(f"{text!r} is no amount of memory", hint="write it like 512m or 2g")
     return size
 

@@ -1,10 +1,94 @@
-"""`orchestrator image`: the agent image."""
+"""`orchestrator image`: the agent image, built by this process itself: no daemon is needed for it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from orchestrator.cli.invocation import Verbs
+from orchestrator.cli.invocation import Verbs, current
+from orchestrator.cli.output import age, answer, answer_or_plan, table
+
+if TYPE_CHECKING:
+    from orchestrator.containers.images import DockerImages
+    from orchestrator.daemon.settings import Settings
+
+T = TypeVar("T")
+MEGABYTE = 1_000_000
 
 
 @click.group(cls=Verbs)
 def image() -> None:
     """Build, list and remove the agent image. The first launch builds it by itself."""
+
+
+@image.command()
+@click.option("--fresh", is_flag=True, help="Reuse no layer; gets Debian's newest packages.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done.")
+def build(*, fresh: bool, dry_run: bool) -> None:
+    """Build the agent image now; its steps go to stderr."""
+    from orchestrator.daemon.build import rules  # noqa: PLC0415 - docker and more are behind it
+
+    settings = _settings()
+    if dry_run:
+        what = f"docker build{' --no-cache' if fresh else ''} on {settings.engine.base_image}"
+        answer_or_plan({"plan": [{"who": "engine", "what": what}]}, lambda _: None)
+        return
+    uid, note = rules(settings).agent_uid, current().note
+    name = _with_images(settings, lambda images: images.build(uid, note, fresh=fresh))
+    answer({"image": name}, lambda: click.echo(name))
+
+
+@image.command("ls")
+def list_images() -> None:
+    """List the images that were built here, the newest first."""
+    found = _with_images(_settings(), lambda images: images.list())
+    document = [
+        {
+            "image": one.name,
+            "kind": one.kind,
+            "image_id": one.image_id,
+            "created": one.created,
+            "size": one.size,
+        }
+        for one in found
+    ]
+    answer(document, lambda: table(("IMAGE", "KIND", "AGE", "SIZE"), [_row(one) for one in document]))
+
+
+@image.command()
+@click.argument("name")
+@click.option("--dry-run", is_flag=True, help="Show what would be done.")
+def rm(name: str, *, dry_run: bool) -> None:
+    """Remove an image that was built here."""
+    if dry_run:
+        answer_or_plan({"plan": [{"who": "engine", "what": f"docker rmi {name}"}]}, lambda _: None)
+        return
+    _with_images(_settings(), lambda images: images.remove(name))
+    answer({"image": name, "removed": True}, lambda: click.echo(f"{name} removed"))
+
+
+def _settings() -> "Settings":
+    from orchestrator.daemon.settings import load_settings  # noqa: PLC0415 - as above
+
+    return load_settings(current().home_path())
+
+
+def _with_images(settings: "Settings", work: Callable[["DockerImages"], Awaitable[T]]) -> T:
+    """What `work` gives, on a connection of its own."""
+    from orchestrator.containers.connection import Connection  # noqa: PLC0415 - as above
+    from orchestrator.containers.images import DockerImages  # noqa: PLC0415 - as above
+
+    async def run() -> T:
+        connection = Connection(settings.engine.host or None)
+        try:
+            return await work(DockerImages(connection, base_image=settings.engine.base_image))
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+def _row(one: dict[str, Any]) -> tuple[str, ...]:
+    return (one["image"], one["kind"], age(time.time() - one["created"]), f"{one['size'] // MEGABYTE} MB")
