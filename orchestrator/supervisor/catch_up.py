@@ -18,6 +18,7 @@ class CatchUp:
     def __init__(self, connection: Connection, recorder: Recorder) -> None:
         self._connection = connection
         self._recorder = recorder
+        self._running: set[str] = set()
 
     async def threads(self, main: str, status: Message, since: int, until: int) -> None:
         """The session's thread, those with open turns, and the sub-agents that are met on the way.
@@ -49,6 +50,7 @@ class CatchUp:
         """What to write for a thread; nothing where codex does not know it any more."""
         try:
             turns = await self._turns(thread_id)
+            self._running |= {ident(turn) for turn in turns if turn.get("status") == "inProgress"}
             items = {ident(turn): await self._items(thread_id, ident(turn)) for turn in turns}
         except CodexRefused as exc:
             self._recorder.say("gap", why=f"codex cannot list {thread_id}: {exc.message}", lost=["turns"])
@@ -84,14 +86,11 @@ class CatchUp:
         self._recorder.say("gap", why=why, lost=list(backfill.LOST), since=since, until=until)
 
     def _close_rest(self, main: str, status: Message) -> None:
-        """An idle thread has no open turn and asks nothing, whatever the log says."""
+        """What codex neither lists as running nor waits for is over, whatever the log says."""
         index = self._recorder.index
-        if status.get("type") == "active":
-            flags = [str(flag) for flag in status.get("activeFlags", [])]
-            self._recorder.close_open(closing.answered_meanwhile(index, main, flags))
-            return
-        over = [(turn.thread_id, name) for name, turn in index.open_turns.items() if turn.thread_id == main]
-        self._recorder.close_open([closing.turn(*which) for which in over])
+        self._recorder.close_open(closing.turns(index, running=self._running))
+        flags = [str(flag) for flag in status.get("activeFlags", [])]
+        self._recorder.close_open(closing.answered_meanwhile(index, main, flags))
 
 
 def _sub_agents(messages: list[Message]) -> list[str]:

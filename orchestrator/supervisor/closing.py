@@ -1,5 +1,7 @@
 """Ends for what nothing else will end: turns and questions of an app-server that is gone. Pure."""
 
+from collections.abc import Collection
+
 from orchestrator.supervisor.index import LogIndex, Message, OpenRequest
 
 
@@ -8,12 +10,13 @@ def requests(index: LogIndex) -> list[Message]:
     return [_resolved(request) for request in index.open_requests.values()]
 
 
-def turns(index: LogIndex) -> list[Message]:
-    """Every open turn, ended as interrupted."""
-    return [turn(opened.thread_id, turn_id) for turn_id, opened in index.open_turns.items()]
+def turns(index: LogIndex, *, running: Collection[str] = ()) -> list[Message]:
+    """Every open turn that is not known to run, ended as interrupted."""
+    over = {turn_id: opened for turn_id, opened in index.open_turns.items() if turn_id not in running}
+    return [_turn(opened.thread_id, turn_id) for turn_id, opened in over.items()]
 
 
-def turn(thread_id: str, turn_id: str) -> Message:
+def _turn(thread_id: str, turn_id: str) -> Message:
     ended: Message = {
         "id": turn_id,
         "items": [],

@@ -5,6 +5,7 @@ of its orphans holds the other end.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 from asyncio.subprocess import DEVNULL, Process
@@ -143,7 +144,8 @@ class Launcher:
             async with asyncio.timeout(patience):
                 return await part.wait()
         except TimeoutError as exc:
-            os.killpg(part.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ended at this very moment
+                os.killpg(part.pid, signal.SIGKILL)
             await asyncio.wait_for(part.wait(), patience)
             raise TimedOut(f"{argv[0]} did not end within {patience:g} s") from exc
 

@@ -13,6 +13,7 @@ from orchestrator.supervisor.privileges import Agent
 from orchestrator.supervisor.rollout import Call, Calls, Judge
 
 _CHUNK = 1 << 20
+_CHUNKS_A_STEP = 16
 _LONGEST_LINE = 16 << 20
 #: Only lines with one of these can matter; the others are not even parsed.
 _MARKS = (b'"custom_tool_call', b'"function_call')
@@ -64,7 +65,11 @@ class Rollouts:
             return  # not written yet, or taken away by the agent: there is nothing to read
         try:
             if stat.S_ISREG(os.fstat(fd).st_mode):
-                self._take(tail, os.pread(fd, _CHUNK, tail.offset))
+                for _ in range(_CHUNKS_A_STEP):
+                    data = os.pread(fd, _CHUNK, tail.offset)
+                    self._take(tail, data)
+                    if len(data) < _CHUNK:
+                        break
         finally:
             os.close(fd)
 

@@ -122,3 +122,30 @@ async def test_a_policy_that_codex_does_not_echo_ends_it_with_65(box: Box) -> No
     box.run()
     assert await box.exited() == 65
     assert said(box, "supervisor/policy")[-1]["m"]["params"]["matches"] is False
+
+
+async def test_a_codex_that_does_not_come_up_ends_it_with_70_and_the_reason(box: Box) -> None:
+    """A config that codex cannot read: codex's own words are in status.json."""
+    box.prepare()
+    (box.private.parent / "codex-home/config.toml").write_text("model = [")
+    box.run()
+    assert await box.exited() == 70
+    assert box.status()["phase"] == "failed"
+    assert "config.toml" in box.status()["reason"]
+
+
+async def test_an_app_server_that_hangs_cannot_hold_an_ordered_stop_up(box: Box) -> None:
+    """It answers nothing and obeys no SIGTERM; the stop is in order all the same."""
+    await box.up()
+    box.kill(box.status()["app_server_pid"], "STOP")
+    assert await box.stop("finished") == 0
+    assert "killed" in str(said(box, "supervisor/exit")[-1]["m"]["params"]["details"])
+
+
+async def test_a_stop_in_the_middle_of_the_start_is_obeyed(box: Box) -> None:
+    """Nothing has to be ready for the end."""
+    box.prepare()
+    box.run()
+    await box.method("supervisor/boot")
+    assert await box.stop("stopped") == 0
+    assert said(box, "supervisor/gap") == []

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from orchestrator.core import places
+from orchestrator.testing.model.server import ModelServer
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
 
@@ -65,6 +66,27 @@ async def test_a_turn_that_ran_while_the_recorder_was_cut_off_is_back_filled(box
     assert len([x for x in of(box, "turn/started") if x["m"]["params"]["turn"]["id"] == turn]) == 1
     await box.turn("after")
     assert of(box, "turn/completed")[-1]["src"] == "live"
+
+
+async def test_a_turn_that_goes_on_over_a_lost_connection_is_recorded_once(
+    box: Box, model: ModelServer
+) -> None:
+    """Begun before, ended after: one start, one end, both live, and nothing is called interrupted."""
+    model.play({"default": [[{"say": "half", "phase": "commentary"}, {"wait": "go"}, {"say": "whole"}]]})
+    await box.up()
+    turn = await box.start_turn("long")
+    half = await box.line(lambda line: "half" in str(line["m"]) and line["m"]["method"] == "item/completed")
+    box.cut()
+    await box.ready(half["n"])
+    model.memory.gates.open("go")
+    ended = await box.method("turn/completed")
+    assert (ended["src"], ended["m"]["params"]["turn"]["status"]) == ("live", "completed")
+    starts = [line["src"] for line in of(box, "turn/started") if line["m"]["params"]["turn"]["id"] == turn]
+    assert starts == ["live"]
+    items = [line["m"]["params"]["item"]["id"] for line in of(box, "item/completed")]
+    assert len(items) == len(set(items)) == 3
+    assert of(box, "supervisor/disconnected")
+    assert len(of(box, "supervisor/gap")) == 1
 
 
 async def test_a_history_without_its_log_is_back_filled_whole(box: Box) -> None:

@@ -131,6 +131,11 @@ def test_everything_open_is_closed_and_then_nothing_is_left() -> None:
     assert (closing.requests(index), closing.turns(index)) == ([], [])
 
 
+def test_a_turn_that_still_runs_is_not_closed() -> None:
+    """Codex's list knows better than the silence of the log."""
+    assert closing.turns(opened(), running={"t"}) == []
+
+
 def test_after_a_reconnect_questions_stay_open_only_while_codex_waits() -> None:
     """Codex asks again what is still open; what it no longer waits for was answered unheard."""
     index = opened()
