@@ -4,6 +4,7 @@ It knows containers, networks and programs inside them; it decides nothing about
 """
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -30,6 +31,8 @@ class DockerEngine:
 
     def __init__(self, connection: Connection | None = None) -> None:
         self._connection = connection or Connection()
+        #: The engine makes two networks of one name when asked twice at once.
+        self._making_network = threading.Lock()
 
     async def facts(self) -> EngineFacts:
         version, info = await self._connection.call(lambda c: (c.version(), c.info()))
@@ -58,7 +61,8 @@ class DockerEngine:
         seccomp = resources.seccomp_profile() if plan.user_namespaces else ""
 
         def make(client: docker.APIClient) -> str:
-            _ensure_network(client, plan)
+            with self._making_network:
+                _ensure_network(client, plan)
             made = client.create_container(
                 plan.image,
                 name=plan.name,
