@@ -74,7 +74,9 @@ class Envelope:
         }
 
     def to_line(self) -> bytes:
-        return json.dumps(self.to_json(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        """One line of JSON; halves of characters, which UTF-8 cannot hold, become `?`."""
+        text = json.dumps(self.to_json(), ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace") + b"\n"
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Envelope":

@@ -194,11 +194,15 @@ class Codex(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """How far a recording has been read: the next byte, the file it was in, and its last line number."""
+    """How far a recording has been read: the next byte, the file it was in, and its last line number.
+
+    `time` is when that last line was written, as the line itself says; a recording does not fill it in.
+    """
 
     offset: int = 0
     inode: int = 0
     line: int = 0
+    time: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,9 +241,19 @@ class EventStore(Protocol):
         drafts: Sequence[Draft],
         *,
         checkpoint: Checkpoint | None = None,
+        after: Checkpoint | None = None,
         receipts: Sequence[Receipt] = (),
     ) -> list[Envelope]:
-        """Give each draft its seq and commit all of it at once, with the checkpoint and the receipts."""
+        """Give each draft its seq and commit all of it at once, with the checkpoint and the receipts.
+
+        Where a checkpoint is given and the stored one is not `after` (None: none is stored yet), somebody
+        else has read on from there, and nothing is stored.
+
+        Raises:
+            StoreUnwritable: nothing was stored.
+            InvalidInput: nothing was stored, and these values never can be.
+            TimedOut: whether it was stored will be seen by the next append.
+        """
 
     async def read(self, session_id: str, since_seq: int, limit: int) -> Page: ...
     async def latest(self, session_id: str, limit: int) -> Page:

@@ -17,7 +17,8 @@ from orchestrator.sessions.world import World, within
 
 log = structlog.get_logger()
 
-_RESTARTS = frozenset({"supervisor/restarted", "supervisor/boot", "supervisor/ready"})
+_RESTARTS = frozenset({"restarted", "boot", "ready"})
+SHORTEST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
 CATCH_UP_SECONDS = 30.0
 DRAIN_STEP = 0.02
@@ -76,14 +77,17 @@ class Attachment:
 
     async def _again(self, what: str, body: Callable[[], Awaitable[None]]) -> None:
         """Run a task for as long as the hold lasts; a failure is logged and the task begun anew."""
-        pause = 0.2
+        pause = SHORTEST_PAUSE
         while True:
+            began = self._world.clock.monotonic()
             try:
                 await body()
             except OrchestratorError as exc:
                 log.warning("task_failed", task=what, session_id=self.session.session_id, reason=exc.message)
             except Exception:
                 log.exception("task_broke", task=what, session_id=self.session.session_id)
+            if self._world.clock.monotonic() - began > LONGEST_PAUSE:
+                pause = SHORTEST_PAUSE
             await self._world.clock.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 import structlog
 
@@ -44,50 +45,52 @@ class Collector:
             chunk = await self._recording.read(checkpoint, LINES_AT_ONCE)
             if not chunk.lines:
                 return chunk.checkpoint
-            drafts = self._translated(chunk.lines, checkpoint, chunk.checkpoint)
-            await self._stored(drafts, chunk.checkpoint)
-            checkpoint = chunk.checkpoint
+            drafts, reached = self._translated(chunk.lines, checkpoint, chunk.checkpoint)
+            checkpoint = await self._stored(drafts, checkpoint, reached)
 
-    async def _stored(self, drafts: Sequence[Draft], checkpoint: Checkpoint) -> None:
+    async def _stored(self, drafts: Sequence[Draft], after: Checkpoint, reached: Checkpoint) -> Checkpoint:
         pause = 0.1
         while True:
             try:
-                await self._journal.record(drafts, checkpoint)
+                return await self._journal.record(drafts, after, reached)
             except StoreUnwritable as exc:
                 log.error(  # noqa: TRY400 - the cause is in the reason; a trace a second would hide it
                     "event_persist_error", session_id=self._journal.session.session_id, reason=exc.message
                 )
                 await self._clock.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
-            else:
-                return
 
-    def _translated(self, lines: Sequence[bytes], before: Checkpoint, after: Checkpoint) -> list[Draft]:
+    def _translated(
+        self, lines: Sequence[bytes], before: Checkpoint, after: Checkpoint
+    ) -> tuple[list[Draft], Checkpoint]:
+        """The events of these lines, and the checkpoint behind them with the number and time of the last."""
         now = timestamp(self._clock.now())
         drafts: list[Draft] = []
-        expected = before.line + 1
+        last, time = before.line, before.time
         if before.inode and before.inode != after.inode:
-            drafts.append(_gap(now, "the recording was replaced", expected, 0))
-            expected = 1
+            drafts.append(_gap(now, "the recording was replaced", last + 1, 0))
+            last, time = 0, 0
         for data in lines:
             try:
                 line = decode(data)
             except Unreadable as exc:
                 drafts.append(unreadable(data, str(exc), now))
-                expected += 1
+                last += 1
                 continue
-            if line.n > expected:
+            if line.n <= last and line.t <= time:
+                continue  # it was read before the file was cut short; what replaced it is later
+            if line.n > last + 1:
                 why = "lines are missing from the recording"
-                drafts.append(_gap(timestamp(line.t), why, expected, line.n - 1))
-            if line.n >= expected:  # an earlier number was read before the file was cut short
-                drafts += self._read(line)
-                expected = line.n + 1
-        return drafts
+                drafts.append(_gap(timestamp(line.t), why, last + 1, line.n - 1))
+            drafts += self._read(line)
+            last, time = line.n, line.t
+        return drafts, replace(after, line=last, time=time)
 
     def _read(self, line: Line) -> list[Draft]:
-        if line.method == "supervisor/thread" and line.params.get("threadId") != self._main_thread:
-            self._main_thread = str(line.params.get("threadId", ""))
-            self._followed(self._main_thread)
+        thread_id = str(line.params.get("threadId", ""))
+        if line.method == "supervisor/thread" and thread_id != self._main_thread:
+            self._followed(thread_id)
+            self._main_thread = thread_id
         return translate(line, self._main_thread)
 
 

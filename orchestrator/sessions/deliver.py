@@ -13,6 +13,7 @@ from aiolimiter import AsyncLimiter
 from orchestrator.core.errors import (
     CodexRefused,
     ConnectionLost,
+    InvalidInput,
     OrchestratorError,
     RateLimited,
     RouteRefused,
@@ -31,11 +32,17 @@ log = structlog.get_logger()
 
 SYSTEM_TAG = "system-note"
 _ON_THE_WAY = frozenset({Delivery.WRITTEN, Delivery.ACCEPTED})
+LOOK_AGAIN = 0.2
+POSTPONED = 1.0
 
 
 def marked(text: str, sender: str, *, system: bool) -> str:
     """The text as codex gets it; what the system inserts says so in the text itself."""
     return f"[system note from {sender}] {text}" if system else text
+
+
+class _NotNowError(Exception):
+    """Codex runs a turn that this message must not join."""
 
 
 class Deliverer:
@@ -49,6 +56,7 @@ class Deliverer:
         self._screen = Screen(world.clock, terminal)
         per_minute = world.rules.rate_per_minute
         self._limiter = AsyncLimiter(per_minute, 60.0)
+        self._door = asyncio.Lock()
 
     def disturbed(self) -> None:
         """The recorder says that a part of codex was restarted: its screen has to settle again."""
@@ -65,6 +73,26 @@ class Deliverer:
             RateLimited: too many messages wait already.
         """
         text = marked(check_message(text), sender, system=system)
+        async with self._door:
+            self._check_room(mode)
+            now, outbox = self._journal.now(), self._journal.outbox
+            last = max((r.position for r in outbox), default=0)
+            return await self._journal.put(
+                Receipt(
+                    message_id=self._world.message_id(),
+                    session_id=self._journal.session.session_id,
+                    position=max(self._world.clock.now(), last + 1),
+                    sender=sender,
+                    text=text,
+                    tags=(*tags, SYSTEM_TAG) if system else tuple(tags),
+                    mode=mode,
+                    wish=wish,
+                    created_at=now,
+                    updated_at=now,
+                )
+            )
+
+    def _check_room(self, mode: Mode) -> None:
         outbox = self._journal.outbox
         if mode is Mode.IF_IDLE and not free_now(outbox, self._journal.state):
             raise SessionBusy(
@@ -74,21 +102,6 @@ class Deliverer:
         waiting = sum(r.state is Delivery.QUEUED for r in outbox)
         if waiting >= self._world.rules.queue_limit:
             raise RateLimited(f"{waiting} messages wait for this session already")
-        now = self._journal.now()
-        return await self._journal.put(
-            Receipt(
-                message_id=self._world.message_id(),
-                session_id=self._journal.session.session_id,
-                position=max((r.position for r in outbox), default=0) + 1,
-                sender=sender,
-                text=text,
-                tags=(*tags, SYSTEM_TAG) if system else tuple(tags),
-                mode=mode,
-                wish=wish,
-                created_at=now,
-                updated_at=now,
-            )
-        )
 
     async def forsake(self) -> None:
         """What a former daemon was about to write, and the recorder does not know of, is unknown."""
@@ -99,6 +112,10 @@ class Deliverer:
                 )
 
     async def run(self) -> None:
+        """Take one message after the other; what was on its way when this broke off is waited for first."""
+        for receipt in self._journal.outbox:
+            if receipt.state in _ON_THE_WAY:
+                await self._prove(receipt.message_id, Route.APP_SERVER)
         while True:
             step = next_step(self._journal.outbox, self._journal.state)
             if step is None:
@@ -114,46 +131,55 @@ class Deliverer:
         try:
             if step.interrupt:
                 await self.interrupt()
-            route, turn_id = await self._write(step)
-        except (RouteRefused, CodexRefused, SessionBusy) as exc:
+            route, turn_id = await self._write(step.receipt)
+        except _NotNowError:
+            await self._world.clock.sleep(LOOK_AGAIN)
+            return
+        except (RouteRefused, CodexRefused, SessionBusy, InvalidInput) as exc:
             await self._journal.move(message_id, Delivery.FAILED, reason=exc.message)
             return
         except OrchestratorError as exc:
             await self._lost(message_id, exc)
             return
         if turn_id:
-            await self._journal.move(message_id, Delivery.ACCEPTED, turn_id=turn_id)
-        if not await self._proven(message_id, route):
-            await self._journal.move(
-                message_id, Delivery.UNKNOWN, reason="codex has not shown it as a message in time"
-            )
+            await self._journal.move(message_id, Delivery.ACCEPTED, turn_id=turn_id, route=route)
+        await self._prove(message_id, route)
 
     async def _lost(self, message_id: str, exc: OrchestratorError) -> None:
         receipt = await self._journal.receipt(message_id)
         if receipt.state is not Delivery.QUEUED:
-            await self._journal.move(message_id, Delivery.UNKNOWN, reason=exc.message)
+            certain = isinstance(exc, ConnectionLost) and not exc.ambiguous
+            state = Delivery.FAILED if certain else Delivery.UNKNOWN
+            await self._journal.move(message_id, state, reason=exc.message)
             return
         log.warning("delivery_postponed", message_id=message_id, reason=exc.message)
-        await self._world.clock.sleep(1.0)
+        await self._world.clock.sleep(POSTPONED)
 
-    async def _write(self, step: Step) -> tuple[Route, str]:
-        receipt = step.receipt
-        if step.steer:
-            return Route.APP_SERVER, await self._steer(receipt)
+    async def _write(self, receipt: Receipt) -> tuple[Route, str]:
+        """Mark the message as written, then write it: its route, and the turn that codex says took it."""
+        thread = self._journal.session.thread_id
         around = await self._surroundings()
-        if receipt.mode is Mode.IF_IDLE and not around.idle:
+        if not around.idle and receipt.mode is Mode.STEER:
+            return Route.APP_SERVER, await self._steer(receipt)
+        if not around.idle and receipt.mode is Mode.IF_IDLE:
             raise SessionBusy
+        if not around.idle:
+            raise _NotNowError
         route = choose(receipt.wish, receipt.text, around)
         await self._journal.move(receipt.message_id, Delivery.WRITTEN, route=route)
         if route is Route.TMUX and await self._typed(receipt):
             return route, ""
-        route, thread = Route.APP_SERVER, self._journal.session.thread_id
-        return route, await self._codex.start_turn(thread, receipt.text, receipt.message_id)
+        turn_id = await self._codex.start_turn(thread, receipt.text, receipt.message_id)
+        return Route.APP_SERVER, turn_id
 
     async def _typed(self, receipt: Receipt) -> bool:
         """Whether it was typed; where it certainly was not, and any route would do, another one is taken."""
         try:
             await self.terminal.paste(receipt.text)
+        except RouteRefused:
+            if receipt.wish is Route.TMUX:
+                raise
+            return False
         except ConnectionLost as exc:
             if exc.ambiguous:
                 raise
@@ -163,11 +189,18 @@ class Deliverer:
         return True
 
     async def _steer(self, receipt: Receipt) -> str:
+        """Into the running turn; where it has just ended, codex says so, and a new one takes the message."""
         if receipt.wish is Route.TMUX:
             raise RouteRefused("a running turn is steered through the app-server only")
+        thread = self._journal.session.thread_id
+        turn = (await self._codex.status(thread)).turn_id or self._journal.state.turn_id
         await self._journal.move(receipt.message_id, Delivery.WRITTEN, route=Route.APP_SERVER)
-        session, turn = self._journal.session, self._journal.state.turn_id
-        return await self._codex.steer(session.thread_id, turn, receipt.text, receipt.message_id)
+        try:
+            return await self._codex.steer(thread, turn, receipt.text, receipt.message_id)
+        except CodexRefused:
+            if (await self._codex.status(thread)).kind == "active":
+                raise
+            return await self._codex.start_turn(thread, receipt.text, receipt.message_id)
 
     async def would_take(self, text: str, wish: Route) -> Route:
         """The route that a message would take at this moment."""
@@ -185,6 +218,13 @@ class Deliverer:
             touched=seen.pane.touched,
         )
 
+    async def _prove(self, message_id: str, route: Route) -> None:
+        """Wait until the recorder shows the message, or say that it is unknown."""
+        if not await self._proven(message_id, route):
+            await self._journal.move(
+                message_id, Delivery.UNKNOWN, reason="codex has not shown it as a message in time"
+            )
+
     async def _proven(self, message_id: str, route: Route) -> bool:
         limit, patience = self._world.rules.settle_seconds, self._world.rules.retry_enter_seconds
         settled = self._journal.until(lambda: not self._on_the_way(message_id))
@@ -192,10 +232,17 @@ class Deliverer:
             return await within(limit, settled)
         if await within(patience, settled):
             return True
-        if not why_not_now(await self._surroundings()):
-            await self.terminal.press("Enter")
+        await self._press_again()
         again = self._journal.until(lambda: not self._on_the_way(message_id))
         return await within(limit - patience, again)
+
+    async def _press_again(self) -> None:
+        """A screen that was just drawn can swallow Enter; a second one in an empty composer does nothing."""
+        try:
+            if not why_not_now(await self._surroundings()):
+                await self.terminal.press("Enter")
+        except OrchestratorError as exc:
+            log.info("enter_not_repeated", reason=exc.message)
 
     def _on_the_way(self, message_id: str) -> bool:
         return any(r.message_id == message_id and r.state in _ON_THE_WAY for r in self._journal.outbox)

@@ -1,10 +1,14 @@
 """One session's history as it grows: store, then state, feed and transcript, in the order of `seq`."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
 
 from orchestrator.core.activity import State, advance
 from orchestrator.core.envelope import Draft, Envelope, timestamp
+from orchestrator.core.errors import StoreUnwritable
 from orchestrator.core.ports import Checkpoint
 from orchestrator.core.receipt import Delivery, Receipt
 from orchestrator.core.session import Session
@@ -15,9 +19,15 @@ from orchestrator.sessions.world import World
 #: How far back the state is rebuilt from when a daemon starts.
 REMEMBERED = 5_000
 
+log = structlog.get_logger()
+
 
 class Journal:
-    """The only writer of a session's events: whoever wants one stored asks here."""
+    """The only writer of a session's events: whoever wants one stored asks here.
+
+    Whoever asks may be cancelled, or not hear in time whether it was stored. What the store has then is
+    read back before the next event, so that this view never differs from it for longer.
+    """
 
     def __init__(self, world: World, session: Session) -> None:
         self._world = world
@@ -29,14 +39,25 @@ class Journal:
         self.state = State()
         self.feed = Feed()
         self._open: dict[str, Receipt] = {}
+        self._seq = 0
+        #: The store may have more than was told here; the transcript may have less.
+        self._behind = False
+        self._untold = False
 
     async def load(self) -> None:
         """Read back what a former daemon stored, and write what its transcript still lacks."""
         page = await self._store.latest(self.session.session_id, REMEMBERED)
         for envelope in page.envelopes:
             self.state = advance(self.state, envelope.draft)
-        for receipt in await self._store.receipts(self.session.session_id, open_only=True):
-            self._open[receipt.message_id] = receipt
+        self._seq = page.next_seq
+        await self._load_outbox()
+        await self._make_up_transcript()
+
+    async def _load_outbox(self) -> None:
+        found = await self._store.receipts(self.session.session_id, open_only=True)
+        self._open = {receipt.message_id: receipt for receipt in found}
+
+    async def _make_up_transcript(self) -> None:
         while True:
             page = await self._store.read(self.session.session_id, self._transcript.last_seq(), PAGE)
             await asyncio.to_thread(self._transcript.append, page.envelopes)
@@ -54,17 +75,24 @@ class Journal:
     async def write(self, *drafts: Draft) -> list[Envelope]:
         return await self._commit(drafts)
 
-    async def record(self, drafts: Sequence[Draft], checkpoint: Checkpoint) -> list[Envelope]:
-        """Store what the recorder said, with the checkpoint behind it and the receipts that it proves."""
-        async with self._lock:
+    async def record(self, drafts: Sequence[Draft], after: Checkpoint, reached: Checkpoint) -> Checkpoint:
+        """Store what the recorder said between two checkpoints, with the receipts that it proves.
+
+        Returns the checkpoint to read on from: another one than was reached where `after` was not the
+        stored one, so that nothing was stored.
+        """
+        async with self._writing():
             settled = settle(drafts, self.outbox, self.now())
             envelopes = await self._store.append(
-                self.session, settled.drafts, checkpoint=checkpoint, receipts=settled.receipts
+                self.session, settled.drafts, checkpoint=reached, after=after, receipts=settled.receipts
             )
             if envelopes:
                 self._publish(envelopes, settled.receipts)
-        await self._wake()
-        return envelopes
+                return reached
+            stored = await self._store.checkpoint(self.session.session_id)
+            if stored != reached:
+                await self._catch_up()
+            return stored
 
     async def put(self, receipt: Receipt) -> Receipt:
         """Store a receipt with the event that tells of it, and return it."""
@@ -73,14 +101,13 @@ class Journal:
 
     async def move(self, message_id: str, state: Delivery, **changes: str) -> Receipt:
         """Move a receipt one step on, unless the recorder's word has settled it already."""
-        async with self._lock:
+        async with self._writing():
             receipt = self._open.get(message_id)
             if receipt is None:
                 return await self._store.receipt(message_id)
             moved = receipt.moved(state, now=self.now(), **changes)
             drafts = [announce(moved, self.now())]
             self._publish(await self._store.append(self.session, drafts, receipts=[moved]), [moved])
-        await self._wake()
         return moved
 
     async def until(self, holds: Callable[[], bool]) -> None:
@@ -92,23 +119,60 @@ class Journal:
         return self._open.get(message_id) or await self._store.receipt(message_id)
 
     async def _commit(self, drafts: Sequence[Draft], receipts: Sequence[Receipt] = ()) -> list[Envelope]:
-        async with self._lock:
+        async with self._writing():
             envelopes = await self._store.append(self.session, drafts, receipts=receipts)
             self._publish(envelopes, receipts)
-        await self._wake()
         return envelopes
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[None]:
+        """One at a time, each with the store's present view, and everybody who waits looks again."""
+        async with self._lock:
+            if self._behind:
+                await self._catch_up()
+            self._behind = True
+            yield
+            self._behind = False
+            if self._untold:
+                await self._retell()
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _catch_up(self) -> None:
+        """Tell what the store has and was not told: of a caller that was cancelled, or that gave up."""
+        await self._store.append(self.session, [])  # its turn comes after all that was asked before
+        while True:
+            page = await self._store.read(self.session.session_id, self._seq, PAGE)
+            self._publish(page.envelopes, [])
+            if len(page.envelopes) < PAGE:
+                break
+        await self._load_outbox()
 
     def _publish(self, envelopes: Sequence[Envelope], receipts: Sequence[Receipt]) -> None:
         for envelope in envelopes:
             self.state = advance(self.state, envelope.draft)
+            self._seq = envelope.seq
         for receipt in receipts:
             if receipt.state.final:
                 self._open.pop(receipt.message_id, None)
             else:
                 self._open[receipt.message_id] = receipt
-        self._transcript.append(envelopes)
         self.feed.publish(envelopes)
+        self._tell(envelopes)
 
-    async def _wake(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
+    def _tell(self, envelopes: Sequence[Envelope]) -> None:
+        """Into the transcript; where it cannot be written, that waits, and nothing else does."""
+        if self._untold:
+            return
+        try:
+            self._transcript.append(envelopes)
+        except StoreUnwritable as exc:
+            self._untold = True
+            log.error("transcript_behind", session_id=self.session.session_id, reason=exc.message)  # noqa: TRY400 - the reason says it
+
+    async def _retell(self) -> None:
+        try:
+            await self._make_up_transcript()
+        except StoreUnwritable:
+            return  # it was said when it began
+        self._untold = False

@@ -3,10 +3,8 @@
 WAL with `synchronous=FULL`: what was answered is on the disk. One thread writes, readers do not wait for it.
 """
 
-import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,11 +13,16 @@ from orchestrator.core.errors import ReceiptNotFound, StoreUnwritable
 from orchestrator.core.ports import Checkpoint, Page
 from orchestrator.core.receipt import Receipt
 from orchestrator.core.session import Session
-from orchestrator.store.migrations import migrate
-from orchestrator.store.rows import envelope_from, envelope_text, receipt_from, receipt_text
-from orchestrator.store.writer import Writer
+from orchestrator.store import atomic
+from orchestrator.store.migrations import check_current, migrate
+from orchestrator.store.reader import Reader
+from orchestrator.store.rows import clean, envelope_from, envelope_text, receipt_from, receipt_text
+from orchestrator.store.writer import ANSWER_SECONDS, Writer
 
 BUSY_SECONDS = 5.0
+CHECK_SECONDS = 300.0
+#: SQLite's largest whole number.
+LARGEST = 2**63 - 1
 INGESTION = "ingestion"
 _FINAL = ("committed", "failed")
 LATEST = """
@@ -34,8 +37,10 @@ class SqliteEventStore:
     """Opened on its first use; a file of a newer program is refused."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = path.absolute()
+        self._file = (0, 0)
         self._writer = Writer(self._open)
+        self._reader = Reader(self._open_to_read)
 
     async def append(
         self,
@@ -43,13 +48,15 @@ class SqliteEventStore:
         drafts: Sequence[Draft],
         *,
         checkpoint: Checkpoint | None = None,
+        after: Checkpoint | None = None,
         receipts: Sequence[Receipt] = (),
     ) -> list[Envelope]:
-        """Store all of it or nothing; nothing, too, where the stored checkpoint is not behind this one."""
-
         def work(connection: sqlite3.Connection) -> list[Envelope]:
-            if checkpoint is not None and not _advance(connection, session.session_id, checkpoint):
-                return []
+            self._still_there()
+            if checkpoint is not None:
+                if _checkpoint(connection, session.session_id) != (after or Checkpoint()):
+                    return []
+                _put_checkpoint(connection, session.session_id, checkpoint)
             for receipt in receipts:
                 _put_receipt(connection, receipt)
             return _put_events(connection, session, drafts)
@@ -58,10 +65,11 @@ class SqliteEventStore:
 
     async def read(self, session_id: str, since_seq: int, limit: int) -> Page:
         sql = "select envelope from events where session_id = ? and seq > ? order by seq limit ?"
-        return await self._page(session_id, sql, (session_id, since_seq, limit), since_seq)
+        values = (session_id, min(since_seq, LARGEST), max(limit, 0))
+        return await self._page(session_id, sql, values, since_seq)
 
     async def latest(self, session_id: str, limit: int) -> Page:
-        return await self._page(session_id, LATEST, (session_id, limit), 0)
+        return await self._page(session_id, LATEST, (session_id, max(limit, 0)), 0)
 
     async def _page(self, session_id: str, sql: str, values: tuple[object, ...], since_seq: int) -> Page:
         def work(connection: sqlite3.Connection) -> Page:
@@ -100,70 +108,94 @@ class SqliteEventStore:
         await self._writer.ask(work)
 
     async def check(self) -> list[str]:
-        def work(connection: sqlite3.Connection) -> list[str]:
-            said = [row[0] for row in connection.execute("pragma quick_check")]
-            faults = [] if said == ["ok"] else said
-            holes = connection.execute(
-                "select session_id, count(*), min(seq), max(seq) from events group by session_id"
-            )
-            return faults + [
-                f"{name}: {last - first + 1 - count} events are missing between {first} and {last}"
-                for name, count, first, last in holes
-                if count != last - first + 1
-            ]
-
-        return await self._look(work)
+        return await self._look(_faults, CHECK_SECONDS)
 
     async def close(self) -> None:
+        await self._reader.close()
         await self._writer.close()
 
     def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = full")
-        migrate(connection)
+        with atomic.writing(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.touch(mode=0o600)
+            atomic.sync_folder(self._path.parent)
+            found = self._path.stat()
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = full")
+            migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._file = (found.st_dev, found.st_ino)
         return connection
 
-    async def _look(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.to_thread(self._read_with, work)
+    def _still_there(self) -> None:
+        """A file that was removed or replaced would take every commit and keep none of them."""
+        with atomic.writing(self._path):
+            found = self._path.stat()
+        if (found.st_dev, found.st_ino) != self._file:
+            raise StoreUnwritable(f"{self._path} was replaced by another file", hint="restart the daemon")
 
-    def _read_with(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _open_to_read(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{self._path.as_uri()}?mode=ro",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
         try:
-            with self._reader() as connection:
-                return work(connection)
-        except sqlite3.Error as exc:
-            raise StoreUnwritable(f"the event store cannot be read: {exc}") from exc
-
-    @contextmanager
-    def _reader(self) -> Iterator[sqlite3.Connection]:
-        if not self._path.exists():
-            self._open().close()
-        connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=BUSY_SECONDS)
-        try:
-            yield connection
-        finally:
+            check_current(connection)
+        except BaseException:
             connection.close()
+            raise
+        return connection
+
+    async def _look(self, work: Callable[[sqlite3.Connection], T], seconds: float = ANSWER_SECONDS) -> T:
+        if self._file == (0, 0):
+            await self._make()
+        return await self._reader.look(work, seconds)
+
+    async def _make(self) -> None:
+        """Let the writer make the file; what is there can be read also where it cannot be written."""
+        try:
+            await self._writer.ask(lambda _: None)
+        except StoreUnwritable:
+            if not self._path.exists():
+                raise
+
+
+def _faults(connection: sqlite3.Connection) -> list[str]:
+    said = [row[0] for row in connection.execute("pragma quick_check")]
+    holes = connection.execute(
+        "select e.session_id, count(*), min(e.seq), max(e.seq), l.seq from events e"
+        " left join last_seq l using (session_id) group by e.session_id"
+    )
+    return ([] if said == ["ok"] else said) + [
+        f"{name}: {count} events between {first} and {last}; the last one given was {given}"
+        for name, count, first, last, given in holes
+        if count != last - first + 1 or last != given
+    ]
 
 
 def _checkpoint(connection: sqlite3.Connection, session_id: str) -> Checkpoint:
     row = connection.execute(
-        "select byte_offset, inode, line from codex_event_checkpoints where consumer = ? and session_id = ?",
+        "select byte_offset, inode, line, time from codex_event_checkpoints"
+        " where consumer = ? and session_id = ?",
         (INGESTION, session_id),
     ).fetchone()
-    return Checkpoint(offset=row[0], inode=row[1], line=row[2]) if row else Checkpoint()
+    return Checkpoint(offset=row[0], inode=int(row[1]), line=row[2], time=row[3]) if row else Checkpoint()
 
 
-def _advance(connection: sqlite3.Connection, session_id: str, new: Checkpoint) -> bool:
-    """Whether the checkpoint moved; one that is not ahead of the stored one is an append made twice."""
-    old = _checkpoint(connection, session_id)
-    if old.inode == new.inode and new.offset <= old.offset and new.line <= old.line:
-        return False
+def _put_checkpoint(connection: sqlite3.Connection, session_id: str, new: Checkpoint) -> None:
     connection.execute(
-        "insert or replace into codex_event_checkpoints values (?, ?, ?, ?, ?)",
-        (INGESTION, session_id, new.offset, new.inode, new.line),
+        "insert or replace into codex_event_checkpoints values (?, ?, ?, ?, ?, ?)",
+        (INGESTION, session_id, new.offset, str(new.inode), new.line, new.time),
     )
-    return True
 
 
 def _put_receipt(connection: sqlite3.Connection, receipt: Receipt) -> None:
@@ -192,7 +224,15 @@ def _put_events(connection: sqlite3.Connection, session: Session, drafts: Sequen
     connection.executemany(
         "insert into events values (?, ?, ?, ?, ?, ?, ?)",
         [
-            (name, e.seq, e.draft.timestamp, e.draft.type, e.draft.turn_id, e.draft.item_id, envelope_text(e))
+            (
+                name,
+                e.seq,
+                e.draft.timestamp,
+                e.draft.type,
+                clean(e.draft.turn_id),
+                clean(e.draft.item_id),
+                envelope_text(e),
+            )
             for e in envelopes
         ],
     )

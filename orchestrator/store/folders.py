@@ -5,7 +5,9 @@ What the container's user must reach belongs to its uid; the rest to whoever run
 
 import json
 import os
+import re
 import shutil
+import stat
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +18,8 @@ from orchestrator.core.places import CODEX_LOGIN, WORK, Home, SessionFolder
 from orchestrator.core.session import Session
 from orchestrator.store import atomic
 
+LARGEST_SECRET = 1 << 20
+_SECRET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 SCHEMA = 1
 GIT_SECONDS = 10.0
 
@@ -31,23 +35,13 @@ class FileFolders:
 
         Raises:
             InvalidInput: a secret's file cannot be read; the message has its name, never its content.
+            StoreUnwritable: the disk or the folder's owner does not let it be made.
         """
         contents = {name: _secret(name, path) for name, path in secrets.items()}
-        folder, uid = self._folder(session), session.agent_uid
-        Path(folder.root).mkdir(parents=True, exist_ok=True)
-        for part, mode in ((folder.private, 0o700), (folder.codex_home, 0o700), (folder.workspace, 0o755)):
-            _make(Path(part), mode, uid)
-        log = Path(folder.pane_log)
-        log.touch(mode=0o644)
-        _give(log, uid)
-        atomic.replace(Path(folder.codex_home / "config.toml"), config.encode(), uid=uid)
-        login = contents.pop(CODEX_LOGIN, None)
-        if login is not None:
-            atomic.replace(Path(folder.codex_home / "auth.json"), login, uid=uid)
-        if contents:
-            _make(Path(folder.secrets), 0o700, uid)
-        for name, data in contents.items():
-            atomic.replace(Path(folder.secrets / name), data, mode=0o400, uid=uid)
+        folder = self._folder(session)
+        with atomic.writing(folder.root):
+            _make_parts(folder, session.agent_uid)
+            _fill(folder, session.agent_uid, config, contents)
 
     def write_order(self, session: Session) -> None:
         policies = session.policies
@@ -85,8 +79,18 @@ class FileFolders:
             "-q",
             "HEAD",
         ]
+        #: What a git hook that started the daemon left behind would point at another repository.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         try:
-            done = subprocess.run(argv, capture_output=True, timeout=GIT_SECONDS, check=False, text=True)
+            done = subprocess.run(
+                argv,
+                capture_output=True,
+                timeout=GIT_SECONDS,
+                check=False,
+                encoding="utf-8",
+                errors="replace",
+                env=environment,
+            )
         except (OSError, subprocess.TimeoutExpired):
             return ""
         return done.stdout.strip() if done.returncode == 0 else ""
@@ -108,11 +112,41 @@ class FileFolders:
         return self._home.folder(session.role, session.session_id)
 
 
+def _make_parts(folder: SessionFolder, uid: int) -> None:
+    Path(folder.root).mkdir(parents=True, exist_ok=True)
+    for part, mode in ((folder.private, 0o700), (folder.codex_home, 0o700), (folder.workspace, 0o755)):
+        _make(Path(part), mode, uid)
+    log = Path(folder.pane_log)
+    log.touch(mode=0o644)
+    _give(log, uid)
+
+
+def _fill(folder: SessionFolder, uid: int, config: str, contents: dict[str, bytes]) -> None:
+    atomic.replace(Path(folder.codex_home / "config.toml"), config.encode(), uid=uid)
+    login = contents.pop(CODEX_LOGIN, None)
+    if login is not None:
+        atomic.replace(Path(folder.codex_home / "auth.json"), login, uid=uid)
+    if contents:
+        _make(Path(folder.secrets), 0o700, uid)
+    for name, data in contents.items():
+        atomic.replace(Path(folder.secrets / name), data, mode=0o400, uid=uid)
+
+
 def _secret(name: str, path: str) -> bytes:
+    """What is in the file; only a regular one of a sane size is read, so that nothing hangs."""
+    if not _SECRET_NAME.fullmatch(name):
+        raise InvalidInput(f"{name!r} cannot name a secret", hint="use letters, digits, `-`, `_` and `.`")
     try:
-        return Path(path).read_bytes()
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise InvalidInput(f"the file of secret {name!r} is not a regular file: {path}")
+            data = file.read(LARGEST_SECRET + 1)
     except OSError as exc:
         raise InvalidInput(f"the file of secret {name!r} cannot be read: {path}: {exc.strerror}") from exc
+    if len(data) > LARGEST_SECRET:
+        raise InvalidInput(f"the file of secret {name!r} has more than {LARGEST_SECRET:,} bytes: {path}")
+    return data
 
 
 def _make(path: Path, mode: int, uid: int) -> None:
@@ -128,7 +162,11 @@ def _give(path: Path, uid: int) -> None:
 
 def _drop(path: Path) -> None:
     try:
-        shutil.rmtree(path)
+        try:
+            shutil.rmtree(path)
+        except PermissionError:
+            _open_up(path)
+            shutil.rmtree(path)
     except FileNotFoundError:
         return
     except OSError as exc:
@@ -136,6 +174,16 @@ def _drop(path: Path) -> None:
             f"{exc.filename or path} could not be removed: {exc.strerror}",
             hint="the container's user may have made it; remove it as that user",
         ) from exc
+
+
+def _open_up(root: Path) -> None:
+    """Give the owner back what the agent took from folders of its own, such as a read-only package cache."""
+    root.chmod(0o700)
+    for folder, folders, _ in os.walk(root):
+        for name in folders:
+            path = Path(folder) / name
+            if not path.is_symlink():
+                path.chmod(0o700)
 
 
 def _json(path: Path) -> dict[str, Any]:

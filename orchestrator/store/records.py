@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, ValidationError
 
-from orchestrator.core.errors import RecordCorrupt
+from orchestrator.core.errors import InvalidInput, RecordCorrupt
 from orchestrator.core.identity import is_session_id
 from orchestrator.core.policies import Approval, Limits, Policies, Reasoning, Sandbox
 from orchestrator.core.session import Desired, Session
@@ -17,7 +17,7 @@ class LimitsRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     memory: int
-    cpus: float
+    cpus: FiniteFloat
     pids: int
 
 
@@ -61,7 +61,15 @@ _JSON = TypeAdapter(dict[str, object])
 
 
 def encode(session: Session) -> bytes:
-    record = SessionRecord.model_validate(session, from_attributes=True)
+    """The file of a session.
+
+    Raises:
+        InvalidInput: a value of it cannot stand in JSON.
+    """
+    try:
+        record = SessionRecord.model_validate(session, from_attributes=True)
+    except ValidationError as exc:
+        raise InvalidInput(f"the record of {session.session_id} has an impossible {_first(exc)}") from exc
     value = {"schema": SCHEMA, **record.model_dump(mode="json", exclude={"schema_"})}
     return _JSON.dump_json(value, indent=2) + b"\n"
 
@@ -82,12 +90,17 @@ def decode(data: bytes) -> Session:
     try:
         record = SessionRecord.model_validate(value)
     except ValidationError as exc:
-        first = exc.errors()[0]
-        raise RecordCorrupt(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from exc
+        raise RecordCorrupt(_first(exc)) from exc
     if not is_session_id(record.session_id):
         raise RecordCorrupt(f"session_id: {record.session_id!r} is no session id")
     fields = {name: getattr(record, name) for name in SessionRecord.model_fields if name != "schema_"}
     return Session(**{**fields, "policies": _policies(record.policies)})
+
+
+def _first(exc: ValidationError) -> str:
+    """The first fault, without the value: a record may be shown, a value may be long."""
+    fault = exc.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
 
 
 def _policies(record: PoliciesRecord) -> Policies:

@@ -5,7 +5,10 @@ it is; the other sessions work.
 """
 
 import json
+import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,6 +22,7 @@ from orchestrator.store import atomic
 from orchestrator.store.records import decode, encode
 
 PROJECT_SCHEMA = 1
+_PROJECT = re.compile("[0-9a-f]{8}")
 LOCK_SECONDS = 10.0
 
 
@@ -28,7 +32,8 @@ class JsonRegistry:
     def __init__(self, home: Home) -> None:
         self._folder = Path(home.registry)
         self._project_file = Path(home.project_file)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        with atomic.writing(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self._folder / ".lock", timeout=LOCK_SECONDS)
         self._project = self._own_project()
 
@@ -55,12 +60,21 @@ class JsonRegistry:
         atomic.replace(self._path(session.session_id), encode(session), mode=0o644)
 
     def claim(self, session: Session, *, another: bool = False) -> None:
+        with self._locked():
+            self._refuse_busy(session, another=another)
+            self.put(session)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with atomic.writing(self._folder):
+            try:
+                self._lock.acquire()
+            except Timeout as exc:
+                raise TimedOut(f"the registry is locked: {self._folder / '.lock'}") from exc
         try:
-            with self._lock:
-                self._refuse_busy(session, another=another)
-                self.put(session)
-        except Timeout as exc:
-            raise TimedOut(f"the registry is locked: {self._folder / '.lock'}") from exc
+            yield
+        finally:
+            self._lock.release()
 
     def _refuse_busy(self, session: Session, *, another: bool) -> None:
         live = [s for s in self.sessions() if s.role == session.role and s.live]
@@ -75,15 +89,19 @@ class JsonRegistry:
         number = 1
         while (aside := broken.with_name(f"{broken.name}.corrupt-{number}")).exists():
             number += 1
-        broken.rename(aside)
-        atomic.sync_folder(self._folder)
+        with atomic.writing(broken):
+            broken.rename(aside)
+            atomic.sync_folder(self._folder)
         return str(aside)
 
     def remove(self, session_id: str) -> None:
-        self._path(session_id).unlink(missing_ok=True)
-        atomic.sync_folder(self._folder)
+        with atomic.writing(self._folder):
+            self._path(session_id).unlink(missing_ok=True)
+            atomic.sync_folder(self._folder)
 
     def _path(self, session_id: str) -> Path:
+        if not is_session_id(session_id):
+            raise SessionNotFound(f"there is no session {session_id!r}")
         return self._folder / f"{session_id}.json"
 
     def _files(self) -> list[Path]:
@@ -104,17 +122,24 @@ class JsonRegistry:
         return session, ""
 
     def _own_project(self) -> str:
-        with self._lock:
+        with self._locked():
             try:
-                value = json.loads(self._project_file.read_bytes())
-                return str(value["project_id"])
+                return _project(self._project_file.read_bytes())
             except FileNotFoundError:
                 project = secrets.token_hex(4)
                 value = {"schema": PROJECT_SCHEMA, "project_id": project}
                 atomic.replace(self._project_file, json.dumps(value).encode() + b"\n", mode=0o644)
                 return project
-            except (ValueError, KeyError, TypeError) as exc:
+            except (OSError, ValueError, LookupError, TypeError) as exc:
                 raise RecordCorrupt(
-                    f"{self._project_file} cannot be read",
+                    f"{self._project_file} cannot be read: {exc}",
                     hint="its project_id stands in the label orchestrator.project of the containers",
                 ) from exc
+
+
+def _project(data: bytes) -> str:
+    value = json.loads(data)
+    project = value["project_id"]
+    if value["schema"] != PROJECT_SCHEMA or not _PROJECT.fullmatch(project):
+        raise ValueError(f"{project!r} of schema {value['schema']!r} is no project")
+    return str(project)

@@ -8,12 +8,13 @@ from orchestrator.core.envelope import Envelope
 from orchestrator.core.receipt import Delivery, Mode, Receipt, Route
 
 
+def clean(text: str) -> str:
+    """The text without halves of characters, which UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def envelope_text(envelope: Envelope) -> str:
-    return (
-        json.dumps(envelope.to_json(), ensure_ascii=False, separators=(",", ":"))
-        .encode("utf-8", "replace")
-        .decode()
-    )
+    return envelope.to_line().decode().rstrip("\n")
 
 
 def envelope_from(text: str) -> Envelope:
@@ -21,7 +22,7 @@ def envelope_from(text: str) -> Envelope:
 
 
 def receipt_text(receipt: Receipt) -> str:
-    return json.dumps(asdict(receipt), ensure_ascii=False).encode("utf-8", "replace").decode()
+    return clean(json.dumps(asdict(receipt), ensure_ascii=False))
 
 
 def receipt_from(text: str) -> Receipt:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.core.envelope import Envelope
+from orchestrator.store import atomic
 
 BLOCK = 65_536
 
@@ -23,17 +24,28 @@ class NdjsonTranscript:
 
     def last_seq(self) -> int:
         if self._last is None:
-            self._last = _recover(self._path)
+            with atomic.writing(self._path):
+                self._last = _recover(self._path)
         return self._last
 
     def append(self, envelopes: Sequence[Envelope]) -> None:
+        """Write those that are not there yet.
+
+        Raises:
+            StoreUnwritable: what came of them into the file is cut to whole lines at the next use.
+        """
         fresh = [e for e in envelopes if e.seq > self.last_seq()]
         if not fresh:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as file:
-            file.write(b"".join(e.to_line() for e in fresh))
-        self._last = fresh[-1].seq
+        data = b"".join(e.to_line() for e in fresh)
+        self._last = None
+        with atomic.writing(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("ab", buffering=0) as file:
+                written = file.write(data)
+        self._last = fresh[-1].seq if written == len(data) else None
+        if self._last is None:
+            self.append(envelopes)
 
 
 def _recover(path: Path) -> int:
@@ -44,16 +56,25 @@ def _recover(path: Path) -> int:
         while True:
             end, line = _last_line(file.fileno())
             os.ftruncate(file.fileno(), end)
-            if not line:
+            if end == 0:
                 return 0
-            try:
-                return int(json.loads(line)["seq"])
-            except (ValueError, KeyError, TypeError):
-                os.ftruncate(file.fileno(), end - len(line) - 1)
+            seq = _seq(line)
+            if seq:
+                return seq
+            os.ftruncate(file.fileno(), end - len(line) - 1)
+
+
+def _seq(line: bytes) -> int:
+    """The seq of a line; 0 where it is none of ours."""
+    try:
+        seq = json.loads(line)["seq"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return 0
+    return seq if isinstance(seq, int) and seq > 0 else 0
 
 
 def _last_line(fd: int) -> tuple[int, bytes]:
-    """Where the last whole line ends, and its bytes without the newline."""
+    """Where the last whole line ends, and its bytes without the newline; 0 where there is none."""
     start = os.fstat(fd).st_size
     tail = b""
     while start > 0 and tail.count(b"\n") < 2:  # noqa: PLR2004 - the newline before the line, and its own
@@ -61,5 +82,6 @@ def _last_line(fd: int) -> tuple[int, bytes]:
         start -= size
         tail = os.pread(fd, size, start) + tail
     whole = tail[: tail.rfind(b"\n") + 1]
-    line = whole[:-1].rsplit(b"\n", 1)[-1] if whole else b""
-    return start + len(whole), line
+    if not whole:
+        return 0, b""
+    return start + len(whole), whole[:-1].rsplit(b"\n", 1)[-1]

@@ -21,8 +21,10 @@ create table codex_event_checkpoints (
   consumer text not null,
   session_id text not null,
   byte_offset integer not null,
-  inode integer not null,
+  -- An inode can be larger than SQLite's whole numbers.
+  inode text not null,
   line integer not null,
+  time integer not null,
   primary key (consumer, session_id)
 ) strict, without rowid;
 
