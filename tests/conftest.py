@@ -18,7 +18,7 @@ import pytest
 from docker.errors import DockerException, NotFound
 
 from orchestrator.containers import labels
-from orchestrator.containers.connection import Connection
+from orchestrator.containers.connection import Connection, engine_url, knock
 from orchestrator.containers.engine import DockerEngine
 from orchestrator.containers.images import DockerImages
 
@@ -35,9 +35,10 @@ AGENT_UID = os.getuid() or 1000
 def engine_trouble() -> str:
     """Why the engine cannot be used; empty where it can."""
     try:
+        knock(engine_url(os.environ))
         with closing(docker.from_env(timeout=10)) as client:
             client.ping()
-    except DockerException as exc:
+    except (OSError, DockerException) as exc:
         return f"no container engine answers: {exc}"
     return ""
 

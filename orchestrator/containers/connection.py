@@ -7,10 +7,11 @@ never reached the engine are made again.
 
 import asyncio
 import os
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,6 +43,14 @@ def engine_url(environ: Mapping[str, str], default: Path = DEFAULT_SOCKET) -> st
     return f"unix://{rootless if rootless.exists() and not default.exists() else default}"
 
 
+def knock(url: str) -> None:
+    """Fail where nobody listens on a unix socket; docker-py would fail too, but leave its own end open."""
+    if url.startswith("unix://"):
+        with closing(socket.socket(socket.AF_UNIX)) as end:
+            end.settimeout(QUICK)
+            end.connect(url.removeprefix("unix://"))
+
+
 class Connection:
     """A docker-py client that is made at the first call and shared by all of them."""
 
@@ -56,6 +65,7 @@ class Connection:
         """The client itself, for code that runs in a thread already; making it asks the engine's version."""
         with self._lock:
             if self._client is None:
+                knock(self.url)
                 tls = kwargs_from_env().get("tls") or False
                 self._client = docker.APIClient(
                     base_url=self.url, version="auto", timeout=int(self._silence), tls=tls
