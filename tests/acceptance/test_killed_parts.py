@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Team, until
+from team import Team, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Done, Team, until
+from team import Done, Team, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
 

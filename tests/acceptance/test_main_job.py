@@ -5,7 +5,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import Team, until
+from team import Team, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
 
@@ -100,7 +100,7 @@ def test_an_interrupt_ends_the_turn_and_a_message_may_interrupt_or_steer(team: T
     queued = team.send("reviewer", "later")
     assert queued["state"] == "queued"
     assert team.run("send", "reviewer", "now", "--mode", "if-idle").code == 5
-    steered = team.send("reviewer", "also this", "--mode", "steer", "--wait", "committed")
+    steered = team.send("reviewer", "gate other", "--mode", "steer", "--wait", "committed")
     assert steered["state"] == "committed"
     done = team.ok("interrupt", "reviewer")
     assert done["interrupted"]
@@ -108,4 +108,4 @@ def test_an_interrupt_ends_the_turn_and_a_message_may_interrupt_or_steer(team: T
     assert team.ok("interrupt", "reviewer")["interrupted"] is False
     view = team.ok("status", "reviewer")
     until(lambda: "later" in team.texts(view, "user_message"))
-    assert team.texts(view, "user_message") == ["gate never", "also this", "later"]
+    assert team.texts(view, "user_message") == ["gate never", "gate other", "later"]

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import Team, until
+from team import Team, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
 

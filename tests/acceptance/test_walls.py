@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Team, until
+from team import Team, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
 
