@@ -92,8 +92,10 @@ def _beginning(output: str) -> list[str]:
 def _turn_over(view: View) -> Part:
     data = view["data"]
     status = data.get("status") or "completed"
+    error = data.get("error")
+    why = str(error.get("message") or error) if isinstance(error, Mapping) else str(error or "")
     look = {"dim": True} if status == "completed" else {"fg": "red"}
-    return f"{view['role']} turn {status}", plain(view["text"]).split("\n") if view["text"] else [], look
+    return f"{view['role']} turn {status}", plain(why).split("\n") if why else [], look
 
 
 def _asks(view: View) -> Part:
