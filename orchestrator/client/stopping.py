@@ -2,8 +2,9 @@
 
 import os
 import signal
-import time
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from orchestrator.client.autostart import listens
 from orchestrator.client.client import Client
@@ -11,27 +12,25 @@ from orchestrator.core.errors import ConnectionLost, DaemonUnreachable, DaemonVe
 from orchestrator.daemon import home as places
 
 STOP_SECONDS = 30.0
-POLL_SECONDS = 0.05
 
 
 def stop_daemon(home: Path) -> bool:
-    """Whether there was a daemon to stop; it is gone when this returns.
+    """Whether there was a daemon to stop; when this returns it has let go of the data directory.
 
     Raises:
-        TimedOut: it was told, and still listens.
+        TimedOut: it was told, and still holds it.
     """
     path = places.listening_at(home)
     if not listens(path):
         return False
     _tell(home)
-    deadline = time.monotonic() + STOP_SECONDS
-    while listens(path):
-        if time.monotonic() > deadline:
-            raise TimedOut(
-                "the daemon was told to stop and still runs", hint=f"its log is {places.log_path(home)}"
-            )
-        time.sleep(POLL_SECONDS)
-    return True
+    try:
+        with FileLock(places.lock_path(home), timeout=STOP_SECONDS):
+            return True
+    except Timeout as exc:
+        raise TimedOut(
+            "the daemon was told to stop and still runs", hint=f"its log is {places.log_path(home)}"
+        ) from exc
 
 
 def _tell(home: Path) -> None:
