@@ -1,15 +1,19 @@
 """Starting the daemon when a command needs it and none listens: detached, logged, waited for.
 
-Two commands may start one each at the same moment. The lease lets one of them live; the loser's
-command simply finds the winner's socket.
+Of commands that need one at the same moment, one starts it and the others wait. Were they all to start
+one, the lease would let one live, but a slow loser could come up after the winner was stopped again.
 """
 
+import fcntl
 import os
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from orchestrator.core.errors import DaemonUnreachable, DataDirectoryBusy, InvalidInput, TimedOut
 from orchestrator.daemon import home as places
@@ -40,9 +44,33 @@ def ensure_daemon(home: Path, *, seconds: float = START_SECONDS) -> Path:
     path = places.listening_at(home)
     if listens(path):
         return path
+    deadline = time.monotonic() + seconds
     log = _open_log(home)
-    began = log.stat().st_size
-    return _wait(home, _spawn(home, log), log, began, time.monotonic() + seconds)
+    with _turn_to_start(places.daemon_directory(home) / "start.lock", deadline):
+        path = places.listening_at(home)
+        if listens(path):
+            return path
+        began = log.stat().st_size
+        return _wait(home, _spawn(home, log), log, began, deadline)
+
+
+@contextmanager
+def _turn_to_start(path: Path, deadline: float) -> Generator[None]:
+    """Hold the lock among starters; the kernel lets go of it should we be killed."""
+    with path.open("ab") as lock:
+        while not _locked(lock):
+            if time.monotonic() > deadline:
+                raise TimedOut("another command has been starting the daemon for too long")
+            time.sleep(POLL_SECONDS)
+        yield
+
+
+def _locked(lock: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _open_log(home: Path) -> Path:

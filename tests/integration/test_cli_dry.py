@@ -238,6 +238,8 @@ def test_commands_that_race_for_the_daemon_share_one(team: Team) -> None:
     with ThreadPoolExecutor(8) as pool:
         pids = set(pool.map(lambda _: team.json("daemon-start", "daemon", "start")["pid"], range(8)))
     assert len(pids) == 1
+    log = (team.home / "outputs" / "daemon" / "daemon.log").read_text()
+    assert len(log.splitlines()) == 1, "more than one was started"
 
 
 def test_of_racing_launches_of_one_role_one_wins(team: Team) -> None:
