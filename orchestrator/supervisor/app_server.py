@@ -119,10 +119,9 @@ class AppServer:
         return "killed: it did not end after two SIGTERM"
 
     async def end(self) -> None:
-        """SIGKILL, and the socket with it."""
+        """SIGKILL. The socket stays: the next start looks who listens there; codex replaces a stale one."""
         if self._part is not None:
             await self._part.end(_PATIENCE)
-        self._remove_socket()
 
     async def _reach(self) -> unix.UnixStream:
         part = self._running()

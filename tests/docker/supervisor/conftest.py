@@ -260,6 +260,18 @@ class Box:
     async def until_on_screen(self, text: str) -> None:
         await until(lambda: text in self.screen(), LIMIT)
 
+    async def printed(self, number: int) -> list[Line]:
+        """The lines on the container's stdout, as soon as there are so many."""
+        found: list[Line] = []
+
+        def look() -> bool:
+            text = self.container.logs(stderr=False)
+            found[:] = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith(b"\n")]
+            return len(found) >= number
+
+        await until(look, LIMIT)
+        return found
+
     async def press_until(self, key: str, method: str) -> None:
         """Press a key until that is recorded: a dialog ignores keys in its first second."""
 

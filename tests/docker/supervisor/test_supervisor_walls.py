@@ -37,14 +37,17 @@ grep CapEff /proc/self/status
 IMPOSTOR = r"""
 import os, signal, socket, sys, time
 sock, server, replace = "/run/agent/app.sock", int(sys.argv[1]), sys.argv[2] == "replace"
-if replace:
-    os.unlink(sock); path = sock
-else:
-    path = os.path.realpath(sock)
+path = sock if replace else os.path.realpath(sock)
+if not replace:
     os.kill(server, signal.SIGKILL)
-    os.unlink(path)
 listener = socket.socket(socket.AF_UNIX)
-listener.bind(path)
+while True:
+    try:
+        if os.path.lexists(path): os.unlink(path)
+        listener.bind(path)
+        break
+    except OSError:
+        continue
 listener.listen(5)
 held = []
 while True:
