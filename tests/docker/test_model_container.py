@@ -1,0 +1,53 @@
+"""The scripted model as a container: reached by agents by its name, and by the test from the host."""
+
+import json
+from typing import Any
+
+import pytest
+
+from orchestrator.containers.engine import DockerEngine
+from orchestrator.containers.plan import network_name
+from orchestrator.core.ports import ContainerPlan
+from orchestrator.testing.waiting import until
+
+pytestmark = pytest.mark.docker
+
+ASK = """
+import json, sys, urllib.request
+body = {"model": "m", "stream": True, "tools": [], "input": [
+    {"type": "message", "role": "user", "content": [{"type": "input_text", "text": sys.argv[2]}]}]}
+request = urllib.request.Request(sys.argv[1] + "/responses", json.dumps(body).encode())
+print(urllib.request.urlopen(request, timeout=30).read().decode())
+"""
+
+
+async def test_an_agents_container_reaches_the_model_by_name(
+    engine: DockerEngine, project_id: str, sleeper: str, model: Any
+) -> None:
+    """It plays what the test told it, waits at a gate, and remembers who asked."""
+    model.scenario({"default": [[{"wait": "go"}, {"say": "You said {{user}}, I say hello"}]]})
+    name = f"orchestrator-{project_id}-k3v9x2m8qd"
+    plan = ContainerPlan(
+        name=name,
+        image=sleeper,
+        labels={"orchestrator.project": project_id},
+        mounts=(),
+        agent_uid=1000,
+        memory=256 * 1024**2,
+        cpus=1,
+        pids=64,
+        network=network_name(project_id),
+        user_namespaces=False,
+    )
+    await engine.create(plan)
+    await engine.start(name)
+    asking = await engine.open(name, ["python3", "-c", ASK, model.base_url, "ping"])
+    await until(lambda: model.waiting() == ["go"])
+    model.release("go")
+    answer = b""
+    while piece := await asking.read():
+        answer += piece
+    await asking.close()
+    done = [json.loads(line[6:]) for line in answer.decode().splitlines() if line.startswith("data: ")]
+    assert "You said ping, I say hello" in json.dumps(done[-2:])
+    assert [request["user"] for request in model.requests()] == ["ping"]
