@@ -25,7 +25,9 @@ def main() -> int:
     board = StatusBoard(folder, _now)
     try:
         order = _order(folder)
-        if (ending := at_start(order.desired)) is None:
+        if (ending := at_start(order.desired)) is not None:
+            board.remember()
+        else:
             _watch_children()
             ending = asyncio.run(_live(order, folder, board))
     except Fatal as exc:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -47,6 +47,15 @@ class StatusBoard:
         self._folder = folder
         self._now = now
         self.current = Status()
+
+    def remember(self) -> None:
+        """Take over what the last life left, for one that ends before it begins."""
+        try:
+            left = self._folder.read_json(places.STATUS_FILE) or {}
+        except ValueError:
+            return
+        known = {item.name for item in fields(Status)}
+        self.current = Status(**{name: value for name, value in left.items() if name in known})
 
     def update(self, **changes: Any) -> None:
         self.current = replace(self.current, **changes)

@@ -94,6 +94,8 @@ async def test_a_revived_container_that_is_to_be_stopped_ends_at_once(box: Box) 
     box.container.start()
     assert await box.exited() == 0
     assert box.last() == after
+    assert box.status()["thread_id"] == box.thread_id()
+    assert "to be stopped" in box.status()["reason"]
 
 
 async def test_a_missing_thread_file_is_refused(box: Box) -> None:
