@@ -135,7 +135,11 @@ def test_a_file_that_is_not_text_is_told_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("ORCHESTRATOR_MODEL__TITLE", "x", "ORCHESTRATOR_MODEL__TITLE: model.title: there is no such setting"),
+        (
+            "ORCHESTRATOR_MODEL__TITLE",
+            "x",
+            "ORCHESTRATOR_MODEL__TITLE: model.title: there is no such setting",
+        ),
         ("ORCHESTRATOR_MODELS__NAME", "x", "ORCHESTRATOR_MODELS__NAME: there is no section `models`"),
         ("ORCHESTRATOR_AGENT__CPUS", "many", "ORCHESTRATOR_AGENT__CPUS: agent.cpus: "),
         ("ORCHESTRATOR_MODEL", "x", "the environment cannot be read"),
