@@ -13,7 +13,6 @@ from orchestrator.core.receipt import Delivery
 from orchestrator.sessions import observe
 from orchestrator.sessions.examine import examine
 from orchestrator.sessions.records import rebuild, verify
-from orchestrator.sessions.resume import resume_all
 
 routes = APIRouter(prefix="/v1")
 LONGEST_WAIT = 86_400.0
@@ -51,8 +50,7 @@ async def get_receipt(
 @routes.post("/resume-all", response_model=None)
 async def post_resume_all(body: DryRun, daemon: TheDaemon, accept: Annotated[str, Header()] = "") -> Any:
     async def work(progress: Progress) -> list[dict[str, Any]]:
-        await daemon.resumed.wait()
-        return [asdict(r) for r in await resume_all(daemon.fleet, progress, dry_run=body.dry_run)]
+        return [asdict(r) for r in await daemon.resume(progress, dry_run=body.dry_run)]
 
     return await answer(daemon, accept, work)
 

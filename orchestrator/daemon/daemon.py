@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 import structlog
@@ -11,8 +12,9 @@ import structlog
 from orchestrator import __version__
 from orchestrator.core.envelope import timestamp
 from orchestrator.core.errors import DaemonUnreachable, OrchestratorError
+from orchestrator.core.ports import Progress
 from orchestrator.sessions.fleet import Fleet
-from orchestrator.sessions.resume import resume_all
+from orchestrator.sessions.resume import ATTACHED, Resumed, resume_all
 from orchestrator.sessions.world import World
 
 log = structlog.get_logger()
@@ -30,6 +32,7 @@ class Daemon:
         self.fleet = Fleet(world)
         self.started_at = timestamp(world.clock.now())
         self.stopping = asyncio.Event()
+        self._untold: dict[str, Resumed] = {}
         self._group: asyncio.TaskGroup | None = None
         #: Set once the sessions of a former daemon have been looked at; the API answers before that.
         self.resumed = asyncio.Event()
@@ -39,6 +42,16 @@ class Daemon:
         if self._group is None:
             raise DaemonUnreachable("the daemon is stopping")
         return self._group.create_task(work)
+
+    async def resume(self, progress: Progress, *, dry_run: bool) -> list[Resumed]:
+        """Resume all; what this daemon did by itself when it started is told to the first who asks."""
+        await self.resumed.wait()
+        results = await resume_all(self.fleet, progress, dry_run=dry_run)
+        if dry_run:
+            return results
+        told = [self._untold.get(r.session_id, r) if r.action == ATTACHED else r for r in results]
+        self._untold.clear()
+        return told
 
     async def status(self) -> dict[str, Any]:
         """Who this daemon is, what it serves, and whether its engine answers."""
@@ -76,7 +89,8 @@ class Daemon:
     async def _resume(self) -> None:
         try:
             for result in await resume_all(self.fleet, _log_progress):
-                log.info("session_resumed", session_id=result.session_id, found=result.found, ok=result.ok)
+                log.info("session_resumed", **asdict(result))
+                self._untold[result.session_id] = result
         except OrchestratorError as exc:
             log.warning("resume_postponed", reason=exc.message)
         finally:

@@ -15,6 +15,7 @@ from orchestrator.sessions.records import rebuild_missing
 from orchestrator.sessions.stop import stop
 
 AT_ONCE = 4
+ATTACHED = "attached already"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ async def _resume_one(fleet: Fleet, session: Session, diagnosis: Diagnosis) -> R
     if diagnosis.action is Action.LEAVE:
         return _told(session, diagnosis, "left alone")
     if diagnosis.action is Action.REATTACH and fleet.held(session.session_id):
-        return _told(session, diagnosis, "attached already")
+        return _told(session, diagnosis, ATTACHED)
     fleet.busy.add(session.session_id)
     try:
         await _act(fleet, session, diagnosis)

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from team import SCENARIO, Team
 
 from orchestrator.testing.model.memory import Memory
 from orchestrator.testing.model.scenario import parse
 from orchestrator.testing.model.server import ModelServer
+from tests.acceptance.team import SCENARIO, Team
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ class Team:
         return path.read_text() if path.exists() else ""
 
     def folder(self, view: dict[str, Any]) -> Path:
-        return self.root / "outputs/agents" / view["role"] / view["session_id"]
+        return self.root / f"outputs/agents/{view['role']}/{view['session_id']}"
 
     def transcript(self, view: dict[str, Any]) -> list[dict[str, Any]]:
         lines = (self.folder(view) / "transcript.ndjson").read_text().splitlines()
@@ -121,8 +121,9 @@ class Team:
 
     def inside(self, view: dict[str, Any], *argv: str, user: str = "root") -> str:
         code, output = self.container(view).exec_run(list(argv), user=user)
+        assert isinstance(output, bytes)
         assert code == 0, output.decode()
-        return str(output.decode().strip())
+        return output.decode().strip()
 
     def tmux(self, view: dict[str, Any], form: str) -> str:
         target = places.tmux_target(view["session_id"])
@@ -138,8 +139,8 @@ class Team:
             project = json.loads((self.root / "registry/project.json").read_text())["project_id"]
         except FileNotFoundError:
             return
-        wanted = {"label": f"orchestrator.project={project}"}
-        for container in self.client.containers.list(all=True, filters=wanted):
+        labelled = f"orchestrator.project={project}"
+        for container in self.client.containers.list(all=True, filters={"label": labelled}):
             container.remove(force=True, v=True)
         for network in self.client.networks.list(names=[f"orchestrator-{project}"]):
             network.remove()

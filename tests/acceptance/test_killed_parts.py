@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from team import Team, until
+
+from tests.acceptance.team import Team, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
 
@@ -32,7 +33,7 @@ def tmux(team: Team, view: View) -> str:
 
 
 def pipe(team: Team, view: View) -> str:
-    return pid_of(team, view, "cat >> /logs/log.txt")
+    return team.inside(view, "pgrep", "-x", "cat")
 
 
 @pytest.mark.parametrize("part", [supervisor, app_server, screen, tmux, pipe])
@@ -56,4 +57,4 @@ def test_a_killed_part_comes_back_and_the_session_goes_on(
     assert len(ends) == 2
     if "Through a." not in team.texts(view, "agent_message"):
         assert ends[0] == "interrupted"
-    assert "hello again" in team.ok("snapshot", "reviewer")["screen"]
+    until(lambda: "hello again" in team.ok("snapshot", "reviewer")["screen"])

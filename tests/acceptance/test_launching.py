@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from team import Done, Team, until
+
+from tests.acceptance.team import Done, Team, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
 

@@ -3,7 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from team import Team, until
+
+from tests.acceptance.team import Team, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
 

@@ -1,20 +1,22 @@
 """What holds the agent: it can neither change what was recorded nor reach a neighbour."""
 
 import json
-from pathlib import Path
+from typing import Any
 
 import pytest
-from team import Team, until
+
+from tests.acceptance.team import Team, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
 
+NAMES = ["aa", "bb", "cc", "dd"]
 ATTACK = """
 id -u; grep -E 'Cap(Eff|Prm)|NoNewPrivs' /proc/self/status
 for f in /priv/rec/codex.ndjson /priv/rec/thread.json; do
   (echo tamper >> $f) 2>/dev/null && echo "BROKEN: wrote $f"
   (rm -f $f) 2>/dev/null; [ -e $f ] && echo "BROKEN: sees $f"
 done
-for p in $(pgrep -f /opt/orchestrator) 1; do
+for p in $(pgrep -f '^python3 -I /opt/orchestrator') 1; do
   kill -STOP $p 2>/dev/null && { echo "BROKEN: stopped $p"; kill -CONT $p; }
   cat /proc/$p/environ >/dev/null 2>&1 && echo "BROKEN: environment of $p"
   ls /proc/$p/root/priv >/dev/null 2>&1 && echo "BROKEN: root of $p"
@@ -47,16 +49,18 @@ def test_an_attack_from_a_turn_gets_nowhere(team: Team) -> None:
 
 
 def test_a_command_that_codex_hides_is_in_the_transcript(team: Team) -> None:
-    """Under codex's own sandbox a denied command emits no item; the recorder has it all the same."""
+    """Under codex's own sandbox a quickly denied command emits no item; each is recorded once."""
     view = team.launch("reviewer", "--sandbox", "workspace-write", "--approval", "on-request")
-    team.answer("reviewer", "run echo x > hidden.txt; ls /root")
-    hidden = until(
-        lambda: [
-            e for e in team.transcript(view) if e["type"] == "command_completed" and "hidden.txt" in e["text"]
-        ]
-    )
-    assert hidden[0]["data"]["hidden"] is True
-    assert Path(team.folder(view) / "workspace/hidden.txt").exists()
+    for name in NAMES:
+        team.answer("reviewer", f"run echo x > {name}; ls /root")
+
+    def found() -> list[dict[str, Any]]:
+        return [e for e in team.transcript(view) if e["type"] == "command_completed"]
+
+    until(lambda: len(found()) >= len(NAMES))
+    assert [next(n for n in NAMES if n in e["text"]) for e in found()] == NAMES
+    assert any(e["data"]["hidden"] for e in found())
+    assert sorted(p.name for p in (team.folder(view) / "workspace").iterdir() if p.is_file()) == NAMES
 
 
 def test_status_tells_which_wall_really_holds(team: Team) -> None:
