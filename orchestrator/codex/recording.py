@@ -63,5 +63,5 @@ def decode(data: bytes) -> Line:
         return Line(
             n=int(value["n"]), t=int(value["t"]), source=Source(value["src"]), message=dict(value["m"])
         )
-    except (ValueError, KeyError, TypeError) as exc:
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise Unreadable(str(exc) or type(exc).__name__) from exc

@@ -137,9 +137,8 @@ def _secret(name: str, path: str) -> bytes:
     if not _SECRET_NAME.fullmatch(name):
         raise InvalidInput(f"{name!r} cannot name a secret", hint="use letters, digits, `-`, `_` and `.`")
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise InvalidInput(f"the file of secret {name!r} is not a regular file: {path}")
             data = file.read(LARGEST_SECRET + 1)
     except OSError as exc:
@@ -147,6 +146,11 @@ def _secret(name: str, path: str) -> bytes:
     if len(data) > LARGEST_SECRET:
         raise InvalidInput(f"the file of secret {name!r} has more than {LARGEST_SECRET:,} bytes: {path}")
     return data
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """A pipe without a writer would be waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _make(path: Path, mode: int, uid: int) -> None:
@@ -192,6 +196,6 @@ def _json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise OrchestratorError(f"{path} cannot be read: {exc}") from exc
     return value if isinstance(value, dict) else {}

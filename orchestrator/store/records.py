@@ -3,6 +3,7 @@
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from orchestrator.core.errors import InvalidInput, RecordCorrupt
 from orchestrator.core.identity import is_session_id
@@ -68,10 +69,12 @@ def encode(session: Session) -> bytes:
     """
     try:
         record = SessionRecord.model_validate(session, from_attributes=True)
+        value = {"schema": SCHEMA, **record.model_dump(mode="json", exclude={"schema_"})}
+        return _JSON.dump_json(value, indent=2) + b"\n"
     except ValidationError as exc:
-        raise InvalidInput(f"the record of {session.session_id} has an impossible {_first(exc)}") from exc
-    value = {"schema": SCHEMA, **record.model_dump(mode="json", exclude={"schema_"})}
-    return _JSON.dump_json(value, indent=2) + b"\n"
+        raise InvalidInput(f"the record of {session.session_id} is impossible: {_first(exc)}") from exc
+    except PydanticSerializationError as exc:
+        raise InvalidInput(f"the record of {session.session_id} is no text: {exc}") from exc
 
 
 def decode(data: bytes) -> Session:

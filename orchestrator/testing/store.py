@@ -243,7 +243,7 @@ class MemoryFolder:
 
 
 class InMemoryFolders(_Failing):
-    """`folder` is what a supervisor or an agent would write into; `files` are those that secrets come from."""
+    """`folder` is what a supervisor or an agent would write to; `files` are those that secrets come from."""
 
     def __init__(self, files: Mapping[str, str] | None = None) -> None:
         super().__init__()
