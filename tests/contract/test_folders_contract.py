@@ -204,7 +204,7 @@ def test_a_secret_that_would_hang_or_fill_the_memory_is_refused(real: Stage, tmp
         (pipe, "regular"),
         ("/dev/zero", "regular"),
         (huge, "more than"),
-        (tmp_path, "regular"),
+        (tmp_path, "directory"),
     ):
         with pytest.raises(InvalidInput, match=why) as told:
             real.folders.prepare(real.session, config="", secrets={"token": str(path)})
