@@ -175,7 +175,7 @@ async def get_log(session: TheSession, daemon: TheDaemon, follow: bool = False) 
 @routes.get("/{selector}/attach")
 async def get_attach(session: TheSession, daemon: TheDaemon, read_only: bool = False) -> dict[str, Any]:
     daemon.fleet.hold(session)
-    return {"argv": attach_command(session, read_only=read_only)}
+    return {"argv": attach_command(session, daemon.world.rules.engine_host, read_only=read_only)}
 
 
 @routes.post("/{selector}/stop")

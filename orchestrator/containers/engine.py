@@ -4,7 +4,6 @@ It knows containers, networks and programs inside them; it decides nothing about
 """
 
 import asyncio
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import docker
 import docker.errors
 
-from orchestrator.containers import labels, resources
+from orchestrator.containers import labels, network, resources
 from orchestrator.containers.connection import SLOW, Connection, settled
 from orchestrator.containers.hardening import SUPERVISOR_USER, host_config
 from orchestrator.containers.stream import HeldProgram, Taken, take
@@ -31,8 +30,6 @@ class DockerEngine:
 
     def __init__(self, connection: Connection | None = None) -> None:
         self._connection = connection or Connection()
-        #: The engine makes two networks of one name when asked twice at once.
-        self._making_network = threading.Lock()
 
     async def facts(self) -> EngineFacts:
         version, info = await self._connection.call(lambda c: (c.version(), c.info()))
@@ -61,8 +58,7 @@ class DockerEngine:
         seccomp = resources.seccomp_profile() if plan.user_namespaces else ""
 
         def make(client: docker.APIClient) -> str:
-            with self._making_network:
-                _ensure_network(client, plan)
+            network.ensure(client, plan.labels[labels.PROJECT])
             made = client.create_container(
                 plan.image,
                 name=plan.name,
@@ -131,8 +127,8 @@ class DockerEngine:
         """Remove the project's network once no container is left; engines have room for some thirty."""
 
         def drop(client: docker.APIClient) -> None:
-            for network in client.networks(filters={"label": f"{labels.PROJECT}={project_id}"}):
-                client.remove_network(network["Id"])
+            for found in client.networks(filters={"label": f"{labels.PROJECT}={project_id}"}):
+                client.remove_network(found["Id"])
 
         await self._connection.call(drop)
 
@@ -178,21 +174,6 @@ async def _talk(program: HeldProgram, stdin: bytes) -> bytes:
             feeding.cancel()
             await asyncio.wait([feeding])
     return b"".join(chunks)
-
-
-def _ensure_network(client: docker.APIClient, plan: ContainerPlan) -> None:
-    if client.networks(names=[f"^{plan.network}$"]):
-        return
-    try:
-        client.create_network(
-            plan.network,
-            driver="bridge",
-            check_duplicate=True,
-            labels={labels.PROJECT: plan.labels.get(labels.PROJECT, "")},
-        )
-    except docker.errors.APIError as exc:
-        if "already exists" not in str(exc.explanation):
-            raise
 
 
 def _container(said: dict[str, Any]) -> Container:

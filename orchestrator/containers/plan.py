@@ -3,15 +3,12 @@
 from pathlib import PurePosixPath
 
 from orchestrator.containers.labels import labels
+from orchestrator.containers.network import network_name
 from orchestrator.core import places
 from orchestrator.core.places import SessionFolder
 from orchestrator.core.policies import Sandbox
 from orchestrator.core.ports import ContainerPlan, Mount
 from orchestrator.core.session import Session
-
-
-def network_name(project_id: str) -> str:
-    return f"orchestrator-{project_id}"
 
 
 def plan_container(session: Session, folder: SessionFolder) -> ContainerPlan:

@@ -80,6 +80,7 @@ def rules(settings: Settings) -> Rules:
         ),
         base_url=model.base_url,
         login=codex_login(model.auth_file),
+        engine_host=settings.engine.host,
         image=agent.image,
         agent_uid=os.geteuid() or DEFAULT_AGENT_UID,
         queue_limit=settings.send.queue_limit,

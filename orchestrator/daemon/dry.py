@@ -7,6 +7,7 @@ daemon ends, its containers are gone, as after an engine's loss, and resuming ma
 import json
 import secrets
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 from ulid import ULID
@@ -28,6 +29,9 @@ from orchestrator.testing.codex import MemoryCodex
 from orchestrator.testing.engine import MemoryEngine, MemoryImages
 from orchestrator.testing.terminal import MemoryTerminal
 from orchestrator.workspaces.git import GitWorkspaces
+
+#: Nobody is asked, so nobody has to log in.
+NO_MODEL = "http://model.invalid/v1"
 
 
 class DryAgents:
@@ -64,7 +68,7 @@ def dry_world(home: Home, rules: Rules) -> World:
     agents = DryAgents(home)
     return World(
         home=home,
-        rules=rules,
+        rules=replace(rules, base_url=rules.base_url or NO_MODEL),
         clock=SystemClock(),
         engine=MemoryEngine(started=agents.start),
         images=MemoryImages(),

@@ -22,7 +22,7 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.ports import Codex, Terminal
 from orchestrator.core.receipt import Delivery, Mode, Receipt, Route
-from orchestrator.core.routing import Surroundings, check_message, choose, why_not_now
+from orchestrator.core.routing import Surroundings, check_message, choose, why_not_now, why_not_typed
 from orchestrator.sessions.journal import Journal
 from orchestrator.sessions.queueing import FREE, Step, free_now, next_step
 from orchestrator.sessions.screen import Screen
@@ -71,8 +71,11 @@ class Deliverer:
             InvalidInput: empty, or longer than codex takes.
             SessionBusy: mode `if-idle`, and it would have to wait.
             RateLimited: too many messages wait already.
+            RouteRefused: tmux was asked for, and typing could never carry this text.
         """
         text = marked(check_message(text), sender, system=system)
+        if wish is Route.TMUX and (reason := why_not_typed(text)):
+            raise RouteRefused(f"not typed: {reason}", hint="`--route app-server` carries any text")
         async with self._door:
             self._check_room(mode)
             now, outbox = self._journal.now(), self._journal.outbox

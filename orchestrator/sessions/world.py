@@ -33,6 +33,8 @@ class Rules:
     #: The file of codex's own login, used where a session has no endpoint of its own; empty where none is.
     login: str = ""
     image: str = ""
+    #: The engine's address for a person's own docker command; empty means its default.
+    engine_host: str = ""
     agent_uid: int = 1000
     queue_limit: int = 200
     rate_per_minute: float = 120.0

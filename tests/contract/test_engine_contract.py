@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.containers import labels
 from orchestrator.containers.engine import DockerEngine
-from orchestrator.containers.plan import network_name
+from orchestrator.containers.network import network_name
 from orchestrator.core.errors import ConnectionLost, ContainerGone, EngineRefused, ImageUnavailable
 from orchestrator.core.ports import ContainerPlan, ContainerState, Engine, Finished, Mount
 from orchestrator.testing.engine import MemoryEngine, MemoryStream

@@ -18,7 +18,7 @@ from testcontainers.core.wait_strategies import HttpWaitStrategy
 from orchestrator.containers import labels
 from orchestrator.containers.connection import Connection
 from orchestrator.containers.images import DockerImages
-from orchestrator.containers.plan import network_name
+from orchestrator.containers.network import network_name
 
 PORT = 8080
 ALIAS = "model"

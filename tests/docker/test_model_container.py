@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orchestrator.containers.engine import DockerEngine
-from orchestrator.containers.plan import network_name
+from orchestrator.containers.network import network_name
 from orchestrator.core.ports import ContainerPlan
 from orchestrator.testing.waiting import until
 

@@ -1,13 +1,18 @@
 """`orchestrator model`: the scripted model, for trying things without a key."""
 
+import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 
 from orchestrator.cli.invocation import Verbs, current
-from orchestrator.cli.output import print_json
+from orchestrator.cli.output import answer, answer_or_plan, print_json
 from orchestrator.core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from orchestrator.containers.scripted_model import ModelContainer
 
 #: The port as the containers reach it: the engine's host under its name in there.
 HOST_IN_CONTAINERS = "host.docker.internal"
@@ -45,6 +50,57 @@ def serve(*, scenario: Path | None, host: str, port: int) -> None:
             f"the model cannot listen at {host}:{port}: {exc.strerror or exc}",
             hint="`--port 0` takes a free port",
         ) from exc
+
+
+@model.command()
+@click.option(
+    "--scenario",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+    metavar="FILE",
+    help="A demonstration if not given.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be done.")
+def up(*, scenario: Path | None, dry_run: bool) -> None:
+    """Run the scripted model as a container where this project's sessions reach it."""
+    from orchestrator.containers.scripted_model import BASE_URL  # noqa: PLC0415 - docker is heavy
+
+    if dry_run:
+        answer_or_plan({"plan": [{"who": "engine", "what": f"docker run the model at {BASE_URL}"}]}, _started)
+        return
+    base_url = asyncio.run(_container().start(scenario, current().progress))
+    answer_or_plan({"base_url": base_url}, _started)
+
+
+@model.command()
+@click.option("--dry-run", is_flag=True, help="Show what would be done.")
+def down(*, dry_run: bool) -> None:
+    """Remove that container again."""
+    if dry_run:
+        plan = {"plan": [{"who": "engine", "what": "docker rm -f the model's container"}]}
+        answer_or_plan(plan, lambda _: None)
+        return
+    removed = asyncio.run(_container().stop())
+    answer({"removed": removed}, lambda: click.echo("removed" if removed else "no model ran"))
+
+
+def _container() -> "ModelContainer":
+    from orchestrator.containers.connection import Connection  # noqa: PLC0415 - docker is heavy
+    from orchestrator.containers.images import DockerImages  # noqa: PLC0415 - as above
+    from orchestrator.containers.scripted_model import ModelContainer  # noqa: PLC0415 - as above
+    from orchestrator.daemon.home import places  # noqa: PLC0415 - as above
+    from orchestrator.daemon.settings import load_settings  # noqa: PLC0415 - as above
+    from orchestrator.store.registry import JsonRegistry  # noqa: PLC0415 - as above
+
+    home = current().home_path()
+    engine = load_settings(home).engine
+    connection = Connection(engine.host or None)
+    images = DockerImages(connection, base_image=engine.base_image)
+    return ModelContainer(connection, images, JsonRegistry(places(home)).project_id())
+
+
+def _started(document: Any) -> None:
+    click.echo(document["base_url"])
+    current().note(f"for sessions: orchestrator launch ROLE --base-url {document['base_url']}")
 
 
 def _tell(url: str) -> None:
