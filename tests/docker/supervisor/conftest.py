@@ -1,7 +1,7 @@
-"""A supervised codex in a real container, with a scripted model on this host. The image is chosen here alone.
+"""A supervised codex in a real container, with a scripted model on this host.
 
-`ORCHESTRATOR_TEST_IMAGE` names another image than the project's own; where `ORCHESTRATOR_TEST_CODEX` names an
-unpacked codex package too, codex and our package are mounted into it.
+The image is the one of all Docker tests. Where `ORCHESTRATOR_TEST_CODEX` names an unpacked codex package, codex
+and our package are mounted into it: then a bare image with tmux and python3 will do, and nothing is rebuilt.
 """
 
 import asyncio
@@ -160,7 +160,7 @@ class Box:
     def run(self) -> None:
         self._client.containers.run(
             self._image,
-            ["python3", "-I", "/opt/orchestrator"],
+            entrypoint=["python3", "-I", "/opt/orchestrator"],
             name=self.name,
             detach=True,
             init=True,
@@ -308,7 +308,7 @@ class Box:
         """Shut the supervisor's connections down, from a container beside it that may trace it."""
         output = self._client.containers.run(
             self._image,
-            ["python3", "-c", CUT, str(self.supervisor_pid())],
+            entrypoint=["python3", "-c", CUT, str(self.supervisor_pid())],
             pid_mode=f"container:{self.name}",
             user="root",
             cap_add=["SYS_PTRACE"],
@@ -373,14 +373,6 @@ def _method(line: Line) -> str:
 
 
 @pytest.fixture(scope="session")
-def image() -> str:
-    """The image that the supervisor runs in."""
-    name = os.environ.get("ORCHESTRATOR_TEST_IMAGE", "")
-    assert name, "name an image in ORCHESTRATOR_TEST_IMAGE"
-    return name
-
-
-@pytest.fixture(scope="session")
 def engine() -> Iterator[docker.DockerClient]:
     """The engine of this host."""
     client = docker.from_env(timeout=60)
@@ -397,9 +389,9 @@ def model() -> Iterator[ModelServer]:
 
 @pytest.fixture
 async def box(
-    engine: docker.DockerClient, image: str, model: ModelServer, tmp_path: Path
+    engine: docker.DockerClient, agent_image: str, model: ModelServer, tmp_path: Path
 ) -> AsyncIterator[Box]:
     """A box that is not running yet."""
-    one = Box(engine, tmp_path / "session", image, model.port)
+    one = Box(engine, tmp_path / "session", agent_image, model.port)
     yield one
     await one.remove()
