@@ -1,7 +1,7 @@
 """A supervised codex in a real container, with a scripted model on this host.
 
-The image is the one of all Docker tests. Where `ORCHESTRATOR_TEST_CODEX` names an unpacked codex package, codex
-and our package are mounted into it: then a bare image with tmux and python3 will do, and nothing is rebuilt.
+The image is the one of all Docker tests. Where `ORCHESTRATOR_TEST_CODEX` names an unpacked codex package,
+codex and our package are mounted into it: then a bare image with tmux and python3 will do.
 """
 
 import asyncio
