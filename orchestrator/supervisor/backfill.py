@@ -50,10 +50,12 @@ def _item(known: OpenTurn | None, thread_id: str, turn_id: str, entry: Message) 
     if not isinstance(item, dict):
         return []
     completed = entry.get("completedAtMs")
+    begun = known is not None and ident(item) in known.started
+    if begun and item.get("type") == "userMessage":
+        return []  # it has nothing to end, and its readers take the first line for the message
     where = {"item": item, "threadId": thread_id, "turnId": turn_id}
     if completed is None:
-        seen = known is not None and ident(item) in known.started
-        return [] if seen else [_message("item/started", **where, startedAtMs=entry.get("startedAtMs"))]
+        return [] if begun else [_message("item/started", **where, startedAtMs=entry.get("startedAtMs"))]
     seen = known is not None and ident(item) in known.completed
     return [] if seen else [_message("item/completed", **where, completedAtMs=completed)]
 

@@ -53,6 +53,18 @@ def test_of_an_open_turn_only_what_is_missing_is_written() -> None:
     assert found[0]["params"]["item"]["id"] == "b"
 
 
+def test_a_user_message_that_was_begun_in_the_log_is_not_said_again() -> None:
+    """Its first line is the message for every reader; an agent's item still gets its end."""
+    index = LogIndex()
+    begun = [entry("u", completed=False), entry("a", completed=False)]
+    begun[0]["item"]["type"] = "userMessage"
+    written(index, backfill.messages(index, "th", [turn("t", "inProgress")], {"t": begun}))
+    ended = [{**one, "completedAtMs": 2} for one in begun]
+    found = backfill.messages(index, "th", [turn("t")], {"t": ended})
+    assert methods(found) == ["item/completed", "turn/completed"]
+    assert found[0]["params"]["item"]["id"] == "a"
+
+
 def test_a_turn_that_still_runs_is_left_open_with_its_running_item() -> None:
     """An item without an end is begun, once."""
     index = LogIndex()
