@@ -19,6 +19,7 @@ from orchestrator.containers import labels
 from orchestrator.containers.connection import Connection
 from orchestrator.containers.images import DockerImages
 from orchestrator.containers.network import network_name
+from orchestrator.core.ports import ContainerPlan
 
 PORT = 8080
 ALIAS = "model"
@@ -53,6 +54,23 @@ class ModelContainer:
         request = urllib.request.Request(self.host_url + path, data=body, method=method)  # noqa: S310 - our own
         with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310 - our own
             return json.load(answer)
+
+
+@pytest.fixture
+def plan(project_id: str, sleeper: str) -> ContainerPlan:
+    """A container of the test's project in which nobody lives."""
+    return ContainerPlan(
+        name=f"orchestrator-{project_id}-k3v9x2m8qd",
+        image=sleeper,
+        labels={labels.PROJECT: project_id},
+        mounts=(),
+        agent_uid=1000,
+        memory=256 * 1024**2,
+        cpus=1,
+        pids=64,
+        network=network_name(project_id),
+        user_namespaces=False,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from orchestrator.containers.engine import DockerEngine
-from orchestrator.containers.network import network_name
 from orchestrator.core.ports import ContainerPlan
 from orchestrator.testing.waiting import until
 
@@ -22,26 +21,13 @@ print(urllib.request.urlopen(request, timeout=30).read().decode())
 
 
 async def test_an_agents_container_reaches_the_model_by_name(
-    engine: DockerEngine, project_id: str, sleeper: str, model: Any
+    engine: DockerEngine, plan: ContainerPlan, model: Any
 ) -> None:
     """It plays what the test told it, waits at a gate, and remembers who asked."""
     model.scenario({"default": [[{"wait": "go"}, {"say": "You said {{user}}, I say hello"}]]})
-    name = f"orchestrator-{project_id}-k3v9x2m8qd"
-    plan = ContainerPlan(
-        name=name,
-        image=sleeper,
-        labels={"orchestrator.project": project_id},
-        mounts=(),
-        agent_uid=1000,
-        memory=256 * 1024**2,
-        cpus=1,
-        pids=64,
-        network=network_name(project_id),
-        user_namespaces=False,
-    )
     await engine.create(plan)
-    await engine.start(name)
-    asking = await engine.open(name, ["python3", "-c", ASK, model.base_url, "ping"])
+    await engine.start(plan.name)
+    asking = await engine.open(plan.name, ["python3", "-c", ASK, model.base_url, "ping"])
     await until(lambda: model.waiting() == ["go"])
     model.release("go")
     answer = b""
