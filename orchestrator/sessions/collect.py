@@ -37,6 +37,7 @@ class Collector:
     async def run(self, checkpoint: Checkpoint) -> None:
         async with aclosing(self._recording.changes()) as changes:
             async for _ in changes:
+                await self._journal.refresh()
                 checkpoint = await self._drain(checkpoint)
                 self.caught_up.set()
 

@@ -51,7 +51,9 @@ class Journal:
             self.state = advance(self.state, envelope.draft)
         self._seq = page.next_seq
         await self._load_outbox()
-        await self._make_up_transcript()
+        await self._retell()
+        if self._untold:
+            log.error("transcript_behind", session_id=self.session.session_id)
 
     async def _load_outbox(self) -> None:
         found = await self._store.receipts(self.session.session_id, open_only=True)
@@ -93,6 +95,12 @@ class Journal:
             if stored != reached:
                 await self._catch_up()
             return stored
+
+    async def refresh(self) -> None:
+        """Catch up where a caller left, or gave up, or the transcript could not be written."""
+        if self._behind or self._untold:
+            async with self._writing():
+                return
 
     async def put(self, receipt: Receipt) -> Receipt:
         """Store a receipt with the event that tells of it, and return it."""
@@ -171,8 +179,10 @@ class Journal:
             log.error("transcript_behind", session_id=self.session.session_id, reason=exc.message)  # noqa: TRY400 - the reason says it
 
     async def _retell(self) -> None:
+        """Make up for what the transcript lacks; where that cannot be yet, the next event tries again."""
         try:
             await self._make_up_transcript()
         except StoreUnwritable:
-            return  # it was said when it began
-        self._untold = False
+            self._untold = True
+        else:
+            self._untold = False
