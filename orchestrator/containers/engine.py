@@ -86,9 +86,7 @@ class DockerEngine:
             raise
 
     async def stop(self, name: str, grace: int) -> None:
-        """Ask it to end, and kill it after `grace` seconds. A paused one is woken first, to hear it."""
-        if (await self.inspect(name)).state is ContainerState.PAUSED:
-            await self.unpause(name)
+        """Ask it to end, and kill it after `grace` seconds. The engine wakes a paused one to hear it."""
         await self._connection.call(lambda c: c.stop(name, timeout=grace), limit=SLOW + grace)
 
     async def unpause(self, name: str) -> None:

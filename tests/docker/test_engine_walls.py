@@ -159,10 +159,12 @@ async def test_a_container_that_cannot_start_does_not_keep_its_name(
 
 
 async def test_a_cancelled_creation_leaves_nothing(engine: DockerEngine, plan: ContainerPlan) -> None:
-    """As when a launch is interrupted."""
+    """As when a launch is interrupted. A second one, begun later, shows that the first had its time."""
     creating = asyncio.create_task(engine.create(plan))
     await asyncio.sleep(0)
     creating.cancel()
     with pytest.raises(asyncio.CancelledError):
         await creating
-    assert await engine.containers(plan.labels["orchestrator.project"]) == []
+    second = await engine.create(replace(plan, name=f"{plan.name}2"))
+    found = await engine.containers(plan.labels["orchestrator.project"])
+    assert [container.container_id for container in found] == [second]
