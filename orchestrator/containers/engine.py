@@ -58,14 +58,14 @@ class DockerEngine:
         seccomp = resources.seccomp_profile() if plan.user_namespaces else ""
 
         def make(client: docker.APIClient) -> str:
-            network.ensure(client, plan.labels[labels.PROJECT])
-            made = client.create_container(
-                plan.image,
-                name=plan.name,
-                user=SUPERVISOR_USER,
-                host_config=host_config(plan, seccomp, client.api_version),
-                labels=dict(plan.labels),
-            )
+            with network.held(client, plan.labels[labels.PROJECT]):
+                made = client.create_container(
+                    plan.image,
+                    name=plan.name,
+                    user=SUPERVISOR_USER,
+                    host_config=host_config(plan, seccomp, client.api_version),
+                    labels=dict(plan.labels),
+                )
             return str(made["Id"])
 
         try:
@@ -77,8 +77,18 @@ class DockerEngine:
 
     async def start(self, name: str) -> None:
         """A container that has never run and cannot start is removed: it would only hold the name."""
+
+        def begin(client: docker.APIClient) -> None:
+            try:
+                client.start(name)
+            except docker.errors.NotFound as exc:
+                if not network.is_lost(exc):
+                    raise
+                network.rejoin(client, name)
+                client.start(name)
+
         try:
-            await self._connection.call(lambda c: c.start(name), limit=SLOW)
+            await self._connection.call(begin, limit=SLOW)
         except EngineRefused:
             with suppress(OrchestratorError):
                 if (await self.inspect(name)).state is ContainerState.CREATED:
@@ -123,12 +133,7 @@ class DockerEngine:
 
     async def forget_project(self, project_id: str) -> None:
         """Remove the project's network once no container is left; engines have room for some thirty."""
-
-        def drop(client: docker.APIClient) -> None:
-            for found in client.networks(filters={"label": f"{labels.PROJECT}={project_id}"}):
-                client.remove_network(found["Id"])
-
-        await self._connection.call(drop)
+        await self._connection.call(lambda c: network.forget(c, project_id))
 
     async def close(self) -> None:
         await self._connection.close()

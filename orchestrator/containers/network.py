@@ -1,13 +1,20 @@
-"""The network of one project's containers: a plain bridge, made when it is first needed."""
+"""The network of one project's containers: a plain bridge, made when it is first needed.
+
+A container that does not run holds no network, so the engine would let it go from under a stopped session:
+here it stays while the project has any container, and one that was pruned is made again.
+"""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import docker
 import docker.errors
 
 from orchestrator.containers import labels
+from orchestrator.core.errors import EngineRefused
 
-#: The engine makes two networks of one name when asked twice at once.
+#: The engine makes two networks of one name when asked twice at once; and none may go while one is joined.
 _one_at_a_time = threading.Lock()
 
 
@@ -15,17 +22,51 @@ def network_name(project_id: str) -> str:
     return f"orchestrator-{project_id}"
 
 
-def ensure(client: docker.APIClient, project_id: str) -> str:
-    """The network's name; it exists when this returns."""
-    name = network_name(project_id)
+@contextmanager
+def held(client: docker.APIClient, project_id: str) -> Iterator[str]:
+    """The network's name; it exists, and nobody here removes it before the block ends."""
     with _one_at_a_time:
-        if client.networks(names=[f"^{name}$"]):
-            return name
-        try:
-            client.create_network(
-                name, driver="bridge", check_duplicate=True, labels={labels.PROJECT: project_id}
-            )
-        except docker.errors.APIError as exc:
-            if "already exists" not in str(exc.explanation):
-                raise
+        yield _ensure(client, project_id)
+
+
+def forget(client: docker.APIClient, project_id: str) -> None:
+    """Remove the project's network; one that is gone already is no error.
+
+    Raises:
+        EngineRefused: the project still has a container, running or not.
+    """
+    mine = {"label": f"{labels.PROJECT}={project_id}"}
+    with _one_at_a_time:
+        if client.containers(all=True, filters=mine):
+            raise EngineRefused(f"project {project_id} still has containers on its network")
+        for found in client.networks(filters=mine):
+            with suppress(docker.errors.NotFound):
+                client.remove_network(found["Id"])
+
+
+def rejoin(client: docker.APIClient, container: str) -> None:
+    """Put a container on its project's network again, after somebody pruned the one that it knew by id."""
+    said = client.inspect_container(container)
+    with held(client, said["Config"]["Labels"][labels.PROJECT]) as name:
+        with suppress(docker.errors.NotFound):
+            client.disconnect_container_from_network(container, name, force=True)
+        client.connect_container_to_network(container, name)
+
+
+def is_lost(exc: BaseException) -> bool:
+    """Whether a start failed because the container's network is gone."""
+    return isinstance(exc, docker.errors.NotFound) and "network" in str(exc.explanation)
+
+
+def _ensure(client: docker.APIClient, project_id: str) -> str:
+    name = network_name(project_id)
+    if client.networks(names=[f"^{name}$"]):
+        return name
+    try:
+        client.create_network(
+            name, driver="bridge", check_duplicate=True, labels={labels.PROJECT: project_id}
+        )
+    except docker.errors.APIError as exc:
+        if "already exists" not in str(exc.explanation):
+            raise
     return name

@@ -33,26 +33,28 @@ class ModelContainer:
         await self.stop()
 
         def begin(client: docker.APIClient) -> None:
-            name = network.ensure(client, self._project)
-            binds = [f"{scenario}:{_SCENARIO}:ro"] if scenario else []
-            client.create_container(
-                image,
-                command=["--scenario", _SCENARIO] if scenario else [],
-                name=self._name,
-                labels={LABEL: self._project},
-                host_config=client.create_host_config(
-                    binds=binds,
-                    cap_drop=["ALL"],
-                    security_opt=["no-new-privileges"],
-                    read_only=True,
-                    mem_limit=MEMORY,
-                    pids_limit=PIDS,
-                    init=True,
-                    restart_policy={"Name": "on-failure"},
-                ),
-                networking_config={"EndpointsConfig": {name: client.create_endpoint_config(aliases=[ALIAS])}},
-            )
-            client.start(self._name)
+            with network.held(client, self._project) as name:
+                binds = [f"{scenario}:{_SCENARIO}:ro"] if scenario else []
+                client.create_container(
+                    image,
+                    command=["--scenario", _SCENARIO] if scenario else [],
+                    name=self._name,
+                    labels={LABEL: self._project},
+                    host_config=client.create_host_config(
+                        binds=binds,
+                        cap_drop=["ALL"],
+                        security_opt=["no-new-privileges"],
+                        read_only=True,
+                        mem_limit=MEMORY,
+                        pids_limit=PIDS,
+                        init=True,
+                        restart_policy={"Name": "on-failure"},
+                    ),
+                    networking_config={
+                        "EndpointsConfig": {name: client.create_endpoint_config(aliases=[ALIAS])}
+                    },
+                )
+                client.start(self._name)
 
         await self._connection.call(begin, limit=SLOW)
         return BASE_URL
