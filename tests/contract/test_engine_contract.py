@@ -250,6 +250,8 @@ async def test_a_held_program_ends_with_its_container(world: World) -> None:
     """Whoever reads sees the end."""
     name = await world.up()
     stream = await world.engine.open(name, ["cat"])
+    await stream.write(b"running\n")
+    assert await stream.read() == b"running\n"
     await world.engine.stop(name, GRACE)
     assert await stream.read() == b""
     await stream.close()
