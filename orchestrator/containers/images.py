@@ -6,7 +6,7 @@ machine, whoever asks: a second launch waits and finds the image there.
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +25,7 @@ from orchestrator.core.errors import EngineRefused, ImageUnavailable, TimedOut
 from orchestrator.core.ports import Progress
 
 KIND = "orchestrator.image"
+AGENT_UID = "orchestrator.agent_uid"
 #: Seconds that a launch waits for another's build.
 LOCK_LIMIT = 1800.0
 _HINT = "building needs Debian's package servers; `orchestrator image build` shows its steps"
@@ -49,11 +50,17 @@ class DockerImages:
         self._base_image = base_image
 
     async def ensure(self, image: str, agent_uid: int, progress: Progress) -> str:
-        """The agent image of this version, built if missing; a named one is pulled if missing."""
+        """The agent image of this version, built if missing; a named one is pulled if missing.
+
+        Raises:
+            ImageUnavailable: there is none, or the named one cannot hold an agent of that user's.
+        """
         if not image:
             return await self._ensure(await self._agent(agent_uid), progress)
         if not await exists(self._connection, image):
             await base.pull(self._connection, image, progress)
+        said = await self._connection.call(lambda c: c.inspect_image(image))  # type: ignore[no-untyped-call]  # bare in its stubs
+        _check_agent(image, said["Config"].get("Labels") or {}, agent_uid)
         return image
 
     async def ensure_model(self, progress: Progress) -> str:
@@ -128,6 +135,20 @@ class DockerImages:
             async with aclosing(messages):
                 async for said in messages:
                     narrator.hear(said)
+
+
+def _check_agent(image: str, labelled: Mapping[str, str], agent_uid: int) -> None:
+    if labelled.get(KIND) != "agent":
+        raise ImageUnavailable(
+            f"{image} has no supervisor in it",
+            hint="begin its Dockerfile with FROM and an agent image from `orchestrator image ls`",
+        )
+    if labelled.get(AGENT_UID) != str(agent_uid):
+        theirs = labelled.get(AGENT_UID, "unknown")
+        raise ImageUnavailable(
+            f"{image} was made for user id {theirs}, this session's files belong to {agent_uid}",
+            hint="`orchestrator image build`, then make it again from the image that this names",
+        )
 
 
 def _begin(

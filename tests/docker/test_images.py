@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import secrets
 import tarfile
 from collections.abc import AsyncIterator, Iterator
@@ -19,6 +20,9 @@ from orchestrator.core.errors import EngineUnreachable, ImageUnavailable
 from orchestrator.core.ports import ContainerPlan
 
 pytestmark = pytest.mark.docker
+
+#: Whom the image of the fixtures was made for.
+AGENT_UID = os.getuid() or 1000
 
 #: Walks through every module of the rooms inside, as Python's own start of the supervisor does.
 IMPORT_ALL = """
@@ -124,13 +128,26 @@ async def test_a_named_image_that_nobody_has_is_unavailable(images: DockerImages
         await images.ensure("localhost:9/nobody:1", uid, print)
 
 
-async def test_a_named_image_that_is_here_is_taken_as_it_is(
-    images: DockerImages, uid: int, sleeper: str
-) -> None:
+async def test_a_named_image_that_is_here_is_taken_as_it_is(images: DockerImages, sleeper: str) -> None:
     """Nothing is built or pulled."""
     told: list[str] = []
-    assert await images.ensure(sleeper, uid, told.append) == sleeper
+    assert await images.ensure(sleeper, AGENT_UID, told.append) == sleeper
     assert told == []
+
+
+async def test_a_named_image_without_our_supervisor_is_refused(images: DockerImages, empty: str) -> None:
+    """A container of it would end at once, or never be ready."""
+    with pytest.raises(ImageUnavailable, match="has no supervisor in it") as failed:
+        await images.ensure(empty, AGENT_UID, print)
+    assert "FROM" in failed.value.hint
+
+
+async def test_a_named_image_for_another_user_is_refused(
+    images: DockerImages, uid: int, sleeper: str
+) -> None:
+    """Its agent could not touch the session's files."""
+    with pytest.raises(ImageUnavailable, match=f"user id {AGENT_UID}, this session's files belong to {uid}"):
+        await images.ensure(sleeper, uid, print)
 
 
 async def test_without_an_engine_no_image_is_looked_for(tmp_path: Path, uid: int) -> None:
