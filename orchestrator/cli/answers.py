@@ -57,6 +57,14 @@ class ModelAnswer(TypedDict):
     base_url: str
 
 
+class ModelUpAnswer(TypedDict):
+    base_url: str
+
+
+class ModelDownAnswer(TypedDict):
+    removed: bool
+
+
 class ImageAnswer(TypedDict):
     image: str
 

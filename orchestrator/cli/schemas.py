@@ -46,6 +46,8 @@ DOCUMENTS: dict[str, Any] = {
     "image-ls": list[own.ImageListed],
     "image-rm": own.ImageRemoved,
     "model-serve": own.ModelAnswer,
+    "model-up": own.ModelUpAnswer,
+    "model-down": own.ModelDownAnswer,
     "completion": own.CompletionAnswer,
     "version": own.VersionAnswer,
     "plan": answers.Plan,
