@@ -116,9 +116,10 @@ def _wait(home: Path, child: subprocess.Popen[bytes], log: Path, began: int, dea
 
 
 def _last_line(log: Path, began: int) -> str:
-    """The last line that this start wrote, or that it wrote none."""
+    """The last failure that this start wrote, else its last line, or that it wrote none."""
     with log.open("rb") as file:
         file.seek(max(began, log.stat().st_size - LAST_LOG_BYTES))
         lines = file.read().decode(errors="replace").split("\n")
     written = [line.strip() for line in lines if line.strip()]
-    return written[-1] if written else "it wrote nothing into its log"
+    failures = [line.removeprefix("error: ") for line in written if line.startswith("error: ")]
+    return (failures or written or ["it wrote nothing into its log"])[-1]
