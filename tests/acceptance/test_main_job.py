@@ -3,6 +3,7 @@
 import json
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -110,3 +111,23 @@ def test_an_interrupt_ends_the_turn_and_a_message_may_interrupt_or_steer(team: T
     view = team.ok("status", "reviewer")
     until(lambda: "later" in team.texts(view, "user_message"))
     assert team.texts(view, "user_message") == ["gate never", "gate other", "later"]
+
+
+def test_what_a_sub_agent_does_is_recorded_and_does_not_move_its_parent(team: Team) -> None:
+    """Its commands are in the transcript, tagged; the parent's state and answers are its own."""
+    kid = {"task_name": "kid", "message": "go", "fork_turns": "none"}
+    spawn = {"call": "spawn_agent", "namespace": "collaboration", "args": kid}
+    delegate = {"when": "/^delegate/", "steps": [[spawn], [{"say": "Delegated."}]]}
+    work = [[{"shell": "echo from the kid"}], [{"say": "The kid is done."}]]
+    team.model.play({"rules": [delegate], "default": work})
+    view = team.launch("lead")
+    assert team.answer("lead", "delegate it") == "Delegated."
+
+    def told() -> list[dict[str, Any]]:
+        return [e for e in team.transcript(view) if "subagent" in e["tags"]]
+
+    until(lambda: "The kid is done." in [e["text"] for e in told()])
+    assert ["from the kid" in e["data"]["output"] for e in told() if e["type"] == "command_completed"] == [
+        True
+    ]
+    assert team.ok("status", "lead")["state"] == "idle"

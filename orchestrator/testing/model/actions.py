@@ -37,7 +37,7 @@ FORMS: Mapping[str, _Form] = {
     "approval": _Form(value=str, options={"why": str, "args": dict}),
     "patch": _Form(value=str),
     "ask": _Form(value=list),
-    "call": _Form(value=str, options={"args": dict}),
+    "call": _Form(value=str, options={"args": dict, "namespace": str}),
     "custom": _Form(value=str, options={"input": str}),
     "usage": _Form(value=dict),
     "end_turn": _Form(value=bool),

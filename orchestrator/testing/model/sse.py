@@ -135,6 +135,8 @@ def _calling(calling: Call, ident: str, index: int) -> Iterator[Part]:
     if not calling.custom:
         item = {"type": "function_call", "id": f"fc_{ident}", "call_id": call_id, "name": calling.name}
         item["arguments"] = calling.text
+        if calling.namespace:
+            item["namespace"] = calling.namespace
         yield _added(item, index)
         yield _done(item, index)
         return

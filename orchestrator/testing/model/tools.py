@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.testing.model.actions import Action
@@ -10,11 +10,15 @@ from orchestrator.testing.model.actions import Action
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call: a function with JSON arguments, or a custom tool with a text."""
+    """One call: a function with JSON arguments, or a custom tool with a text.
+
+    `namespace` is the group that the tool is offered in; empty for most.
+    """
 
     name: str
     text: str
     custom: bool
+    namespace: str = ""
 
 
 def offered(body: Mapping[str, Any]) -> frozenset[str]:
@@ -48,7 +52,8 @@ def call(action: Action, tools: frozenset[str]) -> Call | None:
         case "ask":
             return _function("request_user_input", {"questions": value})
         case "call":
-            return _function(value, options.get("args", {}))
+            made = _function(value, options.get("args", {}))
+            return replace(made, namespace=options.get("namespace", ""))
         case "custom":
             return Call(name=value, text=options.get("input", ""), custom=True)
         case _:
