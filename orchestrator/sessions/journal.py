@@ -92,8 +92,8 @@ class Journal:
                 self._publish(envelopes, settled.receipts)
                 return reached
             stored = await self._store.checkpoint(self.session.session_id)
-            if stored != reached:
-                await self._catch_up()
+            if settled.drafts or stored != reached:
+                await self._catch_up()  # it was refused: somebody else has stored these lines
             return stored
 
     async def refresh(self) -> None:
@@ -170,10 +170,13 @@ class Journal:
 
     def _tell(self, envelopes: Sequence[Envelope]) -> None:
         """Into the transcript; where it cannot be written, that waits, and nothing else does."""
-        if self._untold:
+        if self._untold or not envelopes:
             return
         try:
-            self._transcript.append(envelopes)
+            if self._transcript.last_seq() + 1 < envelopes[0].seq:
+                self._untold = True  # somebody has cut or removed it
+            else:
+                self._transcript.append(envelopes)
         except StoreUnwritable as exc:
             self._untold = True
             log.error("transcript_behind", session_id=self.session.session_id, reason=exc.message)  # noqa: TRY400 - the reason says it

@@ -1,7 +1,8 @@
 """`transcript.ndjson`: the stored events of one session as lines of a file, each once.
 
 The file's own last line says how far it is, so it can be made up for after any death. Lines are written
-without a sync of their own: the store has them, and what a power failure takes is written again.
+without a sync of their own: the store has them, and what a power failure takes is written again. Only the
+owner may read it, as with the database.
 """
 
 import json
@@ -16,16 +17,21 @@ BLOCK = 65_536
 
 
 class NdjsonTranscript:
-    """The `Transcript` port. One process writes a file; a torn last line is cut off when it is opened."""
+    """The `Transcript` port. A torn last line is cut off when it is opened.
+
+    A file that another hand has changed, cut or removed since is looked at anew.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._last: int | None = None
+        self._last = 0
+        self._size = -1
 
     def last_seq(self) -> int:
-        if self._last is None:
-            with atomic.writing(self._path):
+        with atomic.writing(self._path):
+            if _size(self._path) != self._size:
                 self._last = _recover(self._path)
+                self._size = _size(self._path)
         return self._last
 
     def append(self, envelopes: Sequence[Envelope]) -> None:
@@ -34,25 +40,31 @@ class NdjsonTranscript:
         Raises:
             StoreUnwritable: what came of them into the file is cut to whole lines at the next use.
         """
-        fresh = [e for e in envelopes if e.seq > self.last_seq()]
+        last = self.last_seq()
+        fresh = [e for e in envelopes if e.seq > last]
         if not fresh:
             return
-        data = b"".join(e.to_line() for e in fresh)
-        self._last = None
         with atomic.writing(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("ab", buffering=0) as file:
-                written = file.write(data)
-        self._last = fresh[-1].seq if written == len(data) else None
-        if self._last is None:
-            self.append(envelopes)
+            self._path.touch(mode=0o600)
+            with self._path.open("ab") as file:
+                file.write(b"".join(e.to_line() for e in fresh))
+                size = file.tell()
+        self._last, self._size = fresh[-1].seq, size
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _recover(path: Path) -> int:
     """Cut what follows the last whole line, and return that line's seq; 0 where there is none."""
     if not path.exists():
         return 0
-    with path.open("r+b") as file:
+    with path.open("r+b", buffering=0) as file:
         while True:
             end, line = _last_line(file.fileno())
             os.ftruncate(file.fileno(), end)

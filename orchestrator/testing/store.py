@@ -220,7 +220,7 @@ class InMemoryRecording:
             self._changes.discard(changed)
 
     def _continues(self, after: Checkpoint) -> bool:
-        if after.inode != self._inode or after.offset > len(self._data):
+        if after.inode != self._inode:
             return False
         return after.offset == 0 or self._data[after.offset - 1 : after.offset] == b"\n"
 

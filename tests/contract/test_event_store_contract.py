@@ -210,7 +210,7 @@ async def test_a_value_that_is_no_json_is_refused_alone(tmp_path: Path) -> None:
     bad = a_draft("bad", data={"x": object()})
     said = await asyncio.gather(
         store.append(a_session(), drafts("a")),
-        store.append(a_session(), [bad]),
+        store.append(a_session(), [bad], checkpoint=Checkpoint(offset=1), receipts=[a_receipt("m")]),
         store.append(a_session(), [], checkpoint=Checkpoint(offset=2**70)),
         store.append(a_session(), drafts("b")),
         return_exceptions=True,
@@ -218,6 +218,7 @@ async def test_a_value_that_is_no_json_is_refused_alone(tmp_path: Path) -> None:
     assert [type(s) for s in said] == [list, InvalidInput, InvalidInput, list]
     assert await texts(store) == ["a", "b"]
     assert await store.checkpoint(SESSION_ID) == Checkpoint()
+    assert await store.receipts(SESSION_ID) == []
     await store.close()
 
 

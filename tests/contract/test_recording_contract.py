@@ -97,9 +97,9 @@ async def test_another_file_is_read_from_its_start(stage: Stage) -> None:
     _, old = await read_all(stage.recording, Checkpoint())
     stage.renew()
     assert (await stage.recording.read(old, 10)).lines == ()
-    stage.write(b"x\nlonger\n")
+    stage.write(b"x\ny\nlonger\n")
     chunk = await stage.recording.read(old, 10)
-    assert (chunk.lines, chunk.checkpoint.line) == ((b"x", b"longer"), 2)
+    assert (chunk.lines, chunk.checkpoint.line) == ((b"x", b"y", b"longer"), 3)
     assert chunk.checkpoint.inode != old.inode
 
 

@@ -58,6 +58,13 @@ def test_a_line_is_an_envelope(tmp_path: Path) -> None:
     assert "ü🙂1" in path.read_text(encoding="utf-8")
 
 
+def test_a_transcript_is_for_its_owners_eyes(tmp_path: Path) -> None:
+    """Nobody else of the host may read what was said."""
+    path = tmp_path / "t.ndjson"
+    NdjsonTranscript(path).append(envelopes(1, 1))
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_transcript_that_was_cut_anywhere_is_made_whole(tmp_path: Path) -> None:
     """At every byte: what is whole stays, and writing all again gives the same file."""
     path = tmp_path / "t.ndjson"
@@ -109,16 +116,15 @@ def test_a_transcript_that_cannot_be_written_says_so_and_goes_on_later(tmp_path:
     assert path.read_bytes() == lines(envelopes(1, 4))
 
 
-def test_half_a_write_is_taken_back_before_the_next(tmp_path: Path) -> None:
-    """What a full disk left of a line is cut off."""
+def test_two_that_write_one_file_write_each_line_once(tmp_path: Path) -> None:
+    """Each sees what the other has written; a file that was removed is begun anew."""
     path = tmp_path / "t.ndjson"
-    transcript = NdjsonTranscript(path)
-    transcript.append(envelopes(1, 2))
+    one, two = NdjsonTranscript(path), NdjsonTranscript(path)
+    for last in range(1, 6):
+        one.append(envelopes(1, last))
+        two.append(envelopes(1, last))
+    assert path.read_bytes() == lines(envelopes(1, 5))
     path.unlink()
-    path.symlink_to("/dev/full")
-    with pytest.raises(StoreUnwritable, match="No space left"):
-        transcript.append(envelopes(3, 3))
-    path.unlink()
-    path.write_bytes(lines(envelopes(1, 3))[:-5])
-    transcript.append(envelopes(1, 4))
-    assert path.read_bytes() == lines(envelopes(1, 4))
+    assert two.last_seq() == 0
+    one.append(envelopes(1, 2))
+    assert path.read_bytes() == lines(envelopes(1, 2))

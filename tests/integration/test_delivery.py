@@ -8,6 +8,7 @@ import itertools
 import json
 import secrets
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -161,9 +162,11 @@ class Stage:
     async def states(self) -> dict[str, Delivery]:
         return {r.text: r.state for r in await self.store.receipts(SESSION_ID)}
 
+    def transcript_lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.transcript.read_bytes().splitlines()]
+
     async def transcript_is_whole(self) -> bool:
-        written = self.transcript.read_bytes().splitlines()
-        return [json.loads(line) for line in written] == [e.to_json() for e in await self.events()]
+        return self.transcript_lines() == [e.to_json() for e in await self.events()]
 
 
 async def send(
@@ -535,6 +538,30 @@ async def test_an_append_of_which_nobody_heard_is_told_once(stage: Stage, *, sto
     assert (await stage.store.receipt(receipt.message_id)).state is Delivery.COMMITTED
 
 
+async def test_what_lands_late_is_known_before_the_next_step(stage: Stage) -> None:
+    """The disk hangs with the proof of a message; whoever would call it unknown waits for the disk."""
+    held = await stage.attach()
+    stage.hold()
+    receipt = await reaches(held, await send(held, "one"), Delivery.ACCEPTED)
+    going, landing = threading.Event(), list[asyncio.Future[Any]]()
+
+    async def hanging(really: Append) -> list[Envelope]:
+        landing.append(asyncio.create_task(stage.store._writer.ask(lambda _: going.wait(20))))
+        landing.append(asyncio.ensure_future(really()))
+        await asyncio.sleep(0)
+        raise TimedOut("the event store did not answer")
+
+    stage.store.mishap = lambda told, really: hanging(really) if told["checkpoint"] and not landing else None
+    stage.release()
+    await until(lambda: len(landing) == 2)
+    moving = asyncio.create_task(held.journal.move(receipt.message_id, Delivery.UNKNOWN))
+    await asyncio.wait([moving], timeout=0.1)
+    going.set()
+    assert (await moving).state is Delivery.COMMITTED
+    assert (await stage.store.receipt(receipt.message_id)).state is Delivery.COMMITTED
+    await asyncio.gather(*landing)
+
+
 async def test_a_sender_that_leaves_while_its_message_is_stored_leaves_a_whole_history(stage: Stage) -> None:
     """The message is delivered, and every subscriber sees every event."""
     held = await stage.attach()
@@ -566,8 +593,9 @@ async def test_two_collectors_of_one_session_store_each_line_once(stage: Stage) 
     for number in range(20):
         stage.codex.typed(THREAD, f"{number}")
         stage.codex.complete(THREAD)
-    await until(lambda: first._collector.caught_up.is_set() and second._collector.caught_up.is_set())
     await until(lambda: _drained(first))
+    await until(lambda: first.journal._seq == second.journal._seq == len(stage.transcript_lines()))
+    assert first.journal.state == second.journal.state
     assert await stage.said(Event.USER_MESSAGE) == [f"{number}" for number in range(20)]
     assert Event.GAP not in {e.draft.type for e in await stage.events()}
 
@@ -618,6 +646,16 @@ async def test_a_transcript_that_cannot_be_written_stops_nothing(stage: Stage) -
     await reaches(held, await send(held, "two"), Delivery.COMMITTED)
     transcript.rmdir()
     transcript.with_name("aside").rename(transcript)
+    await until(stage.transcript_is_whole)
+
+
+async def test_a_transcript_that_was_removed_is_written_again(stage: Stage) -> None:
+    """From its first line on, while the session goes on."""
+    held = await stage.attach()
+    await reaches(held, await send(held, "one"), Delivery.COMMITTED)
+    stage.transcript.unlink()
+    stage.codex.complete(THREAD)
+    await reaches(held, await send(held, "two"), Delivery.COMMITTED)
     await until(stage.transcript_is_whole)
 
 

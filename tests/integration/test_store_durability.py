@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.core.envelope import Envelope
 from orchestrator.core.errors import OrchestratorError, StoreUnwritable, TimedOut
 from orchestrator.core.ports import Checkpoint
 from orchestrator.store.database import SqliteEventStore
 from orchestrator.store.migrations import scripts
+from orchestrator.store.reader import THREADS, Reader
+from orchestrator.store.transcript import NdjsonTranscript
 from orchestrator.store.writer import Writer
 from orchestrator.testing.examples import SESSION_ID, a_draft, a_receipt, a_session
 from orchestrator.testing.waiting import until
@@ -122,8 +125,9 @@ async def test_two_processes_that_collect_store_each_line_once(
     for process in both:
         assert process.stdout is not None
         for _ in range(30):
-            process.stdout.readline()
+            assert process.stdout.readline()
     for process in both:
+        assert process.poll() is None
         process.kill()
         process.wait(timeout=20)
     store = opened()
@@ -209,6 +213,25 @@ async def test_a_full_disk_refuses_and_loses_nothing(small_disk: Path) -> None:
     assert [e.seq for e in await store.append(a_session(), [a_draft("later")])] == [stored + 1]
     assert await store.check() == []
     await store.close()
+
+
+def test_a_transcript_on_a_full_disk_has_whole_lines_only(small_disk: Path) -> None:
+    """Half a line that still fitted is taken back, and what is missing is written when there is room."""
+    path = small_disk / "transcript.ndjson"
+    transcript = NdjsonTranscript(path)
+    envelopes = [
+        Envelope(seq=n, session_id=SESSION_ID, role="builder", branch="", draft=a_draft("x" * 30_000))
+        for n in range(1, 11)
+    ]
+    transcript.append(envelopes[:2])
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 900_000)
+    with pytest.raises(StoreUnwritable, match="No space left"):
+        transcript.append(envelopes)
+    assert path.stat().st_size % len(envelopes[0].to_line()) != 0
+    ballast.unlink()
+    transcript.append(envelopes)
+    assert path.read_bytes() == b"".join(e.to_line() for e in envelopes)
 
 
 async def test_a_file_that_may_not_grow_refuses(tmp_path: Path, program: Program) -> None:
@@ -481,3 +504,27 @@ async def test_a_writer_outlives_whatever_is_thrown_at_it() -> None:
     assert (said[0], said[2]) == (1, 2)
     assert isinstance(said[1], OrchestratorError)
     await writer.close()
+
+
+async def test_a_reader_that_met_a_fault_opens_the_file_anew() -> None:
+    """And one that did not keeps its connection."""
+    opened = 0
+
+    def connect() -> sqlite3.Connection:
+        nonlocal opened
+        opened += 1
+        return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+
+    def broken(_: sqlite3.Connection) -> None:
+        raise sqlite3.DatabaseError("malformed")
+
+    reader = Reader(connect)
+    for _ in range(20):
+        await reader.look(lambda c: c.execute("select 1").fetchone(), 20.0)
+    kept = opened
+    assert kept <= THREADS
+    for _ in range(20):
+        with pytest.raises(StoreUnwritable, match="malformed"):
+            await reader.look(broken, 20.0)
+    assert opened >= kept + 15
+    await reader.close()
