@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, Validation
 from pydantic_core import PydanticSerializationError
 
 from orchestrator.core.errors import InvalidInput, RecordCorrupt
-from orchestrator.core.identity import is_session_id
+from orchestrator.core.identity import check_role, is_session_id
 from orchestrator.core.policies import Approval, Limits, Policies, Reasoning, Sandbox
 from orchestrator.core.session import Desired, Session
 
@@ -96,6 +96,10 @@ def decode(data: bytes) -> Session:
         raise RecordCorrupt(_first(exc)) from exc
     if not is_session_id(record.session_id):
         raise RecordCorrupt(f"session_id: {record.session_id!r} is no session id")
+    try:
+        check_role(record.role)  # it names a folder
+    except InvalidInput as exc:
+        raise RecordCorrupt(f"role: {exc.message}") from exc
     fields = {name: getattr(record, name) for name in SessionRecord.model_fields if name != "schema_"}
     return Session(**{**fields, "policies": _policies(record.policies)})
 

@@ -163,7 +163,7 @@ ids = st.text(ID_ALPHABET, min_size=10, max_size=10)
 sessions = st.builds(
     Session,
     session_id=ids,
-    role=texts,
+    role=st.from_regex(r"[a-z][a-z0-9_-]{0,31}", fullmatch=True),
     project_id=texts,
     created_at=texts,
     desired=st.sampled_from(Desired),
@@ -229,6 +229,7 @@ WHOLE = json.loads(encode(a_session()))
         ({"desired": "flying"}, "desired"),
         ({"new_field": 1}, "new_field"),
         ({"session_id": "../x"}, "no session id"),
+        ({"role": "../../../etc"}, "cannot name a role"),
         ({"policies": {}}, "policies"),
     ],
 )
