@@ -47,10 +47,14 @@ class NdjsonTranscript:
         with atomic.writing(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.touch(mode=0o600)
-            with self._path.open("ab") as file:
+            with open(self._path, "ab", opener=_for_the_owner) as file:
                 file.write(b"".join(e.to_line() for e in fresh))
                 size = file.tell()
         self._last, self._size = fresh[-1].seq, size
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _size(path: Path) -> int:
