@@ -4,9 +4,12 @@ WAL with `synchronous=FULL`: what was answered is on the disk. One thread writes
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
+
+from filelock import FileLock, Timeout
 
 from orchestrator.core.envelope import Draft, Envelope
 from orchestrator.core.errors import ReceiptNotFound, StoreUnwritable
@@ -124,7 +127,8 @@ class SqliteEventStore:
             self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute("pragma journal_mode = wal")
+            with self._alone():
+                connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = full")
             migrate(connection)
         except BaseException:
@@ -132,6 +136,20 @@ class SqliteEventStore:
             raise
         self._file = (found.st_dev, found.st_ino)
         return connection
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """SQLite refuses at once, without its patience, where two switch a new file to WAL."""
+        lock = FileLock(self._path.with_name(f".{self._path.name}.lock"), timeout=BUSY_SECONDS, mode=0o600)
+        with atomic.writing(self._path):
+            try:
+                lock.acquire()
+            except Timeout as exc:
+                raise StoreUnwritable(f"{self._path} is being opened by another program") from exc
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _still_there(self) -> None:
         """A file that was removed or replaced would take every commit and keep none of them."""
