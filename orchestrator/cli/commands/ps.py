@@ -26,6 +26,8 @@ def _show(sessions: list[Any], *, everything: bool) -> None:
     if not sessions:
         more = "" if everything else "; `orchestrator ps --all` shows those that ended"
         current().note(f"no session runs{more}")
+    if any(view["container_state"].startswith("unknown") for view in sessions):
+        current().note("the engine does not answer: this is what was last known")
 
 
 def _row(view: Any) -> tuple[str, ...]:

@@ -236,6 +236,15 @@ def test_ps_says_how_to_see_the_others(orchestrator: Run, daemon: Scripted) -> N
     assert daemon.asked[1][1] == "/v1/sessions?all=true"
 
 
+def test_ps_says_that_the_engine_is_away(orchestrator: Run, daemon: Scripted) -> None:
+    """The states are the last known ones then; people are told so, and it is no failure."""
+    away = VIEW | {"container_state": "unknown: the engine does not answer"}
+    daemon.will(says([VIEW, away, away]), says([VIEW]))
+    done = orchestrator("ps")
+    assert (done.returncode, done.stderr.count("the engine does not answer")) == (0, 1)
+    assert orchestrator("ps").stderr == ""
+
+
 def test_status_shows_source_age_walls_and_warnings(orchestrator: Run, daemon: Scripted) -> None:
     """Each claim with what it rests on; no escape sequence of an agent's gets through."""
     daemon.will(says(VIEW))
