@@ -211,9 +211,9 @@ def test_what_cannot_be_done_has_its_code_and_exit(
 
 def test_a_text_that_cannot_be_typed_is_not_sent_by_typing(shared: Team) -> None:
     """`--route tmux` with a slash command is refused with its reason, and exits 5."""
-    done = shared.run("send", "reviewer", "/x", "--route", "tmux")
+    done = shared("send", "reviewer", "/x", "--route", "tmux")
     assert done.returncode == 5
-    assert "would be a command" in done.stderr
+    assert b"would be a command" in done.stderr
 
 
 def test_a_session_answers_to_its_prefix_but_to_no_others(shared: Team) -> None:
