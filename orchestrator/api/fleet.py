@@ -10,7 +10,7 @@ from orchestrator.api.sessions import TheDaemon
 from orchestrator.api.streams import answer
 from orchestrator.core.ports import Progress
 from orchestrator.core.receipt import Delivery
-from orchestrator.sessions import observe
+from orchestrator.sessions import waits
 from orchestrator.sessions.examine import examine
 from orchestrator.sessions.records import rebuild, verify
 
@@ -39,11 +39,11 @@ async def get_receipt(
     if wait == "none":
         return receipt_view(await daemon.world.store.receipt(message_id))
     if wait == "settled":
-        return receipt_view(await observe.settled(daemon.fleet, message_id, limit))
-    receipt = await observe.committed(daemon.fleet, message_id, limit)
+        return receipt_view(await waits.settled(daemon.fleet, message_id, limit))
+    receipt = await waits.committed(daemon.fleet, message_id, limit)
     if wait == "committed" or receipt.state is not Delivery.COMMITTED:
         return receipt_view(receipt)
-    outcome = await observe.turn_of(daemon.fleet, receipt, limit)
+    outcome = await waits.turn_of(daemon.fleet, receipt, limit)
     return {**receipt_view(receipt), "turn": outcome.to_json()}
 
 

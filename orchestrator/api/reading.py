@@ -1,10 +1,10 @@
 """Long reads of one session: its envelopes as they come, and the bytes of its pane."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
-from pathlib import Path
+from io import FileIO
 
+from orchestrator.core.errors import SessionNotFound
 from orchestrator.core.session import Session
 from orchestrator.sessions.feed import PAGE, follow
 from orchestrator.sessions.fleet import Fleet
@@ -16,7 +16,7 @@ LOOK_EVERY = 0.1
 
 async def envelopes(fleet: Fleet, session: Session, since_seq: int) -> AsyncIterator[bytes]:
     """NDJSON from `since_seq` on; an empty line is a heartbeat. Ends when the session stops."""
-    held = fleet.held(session.session_id)
+    held = await fleet.soon(session.session_id)
     if held is None:
         while True:
             page = await fleet.world.store.read(session.session_id, since_seq, PAGE)
@@ -30,20 +30,27 @@ async def envelopes(fleet: Fleet, session: Session, since_seq: int) -> AsyncIter
         yield live.to_line() if live else b"\n"
 
 
-async def pane_log(fleet: Fleet, session: Session, *, follow: bool) -> AsyncIterator[bytes]:
-    """The raw bytes that codex's screen was drawn with, from the beginning."""
-    path = Path(fleet.world.home.folder(session.role, session.session_id).pane_log)
-    fd = await asyncio.to_thread(os.open, path, os.O_RDONLY)
-    offset = 0
+def open_pane_log(fleet: Fleet, session: Session) -> FileIO:
+    """The file that codex's screen was drawn into.
+
+    Raises:
+        SessionNotFound: there is no such file any more.
+    """
+    path = fleet.world.home.folder(session.role, session.session_id).pane_log
     try:
+        return FileIO(str(path))
+    except OSError as exc:
+        raise SessionNotFound(f"{path} cannot be read: {exc.strerror}") from exc
+
+
+async def pane_log(fleet: Fleet, session: Session, file: FileIO, *, follow: bool) -> AsyncIterator[bytes]:
+    """The raw bytes that codex's screen was drawn with, from the beginning, and on as they come."""
+    with file:
         while True:
-            data = await asyncio.to_thread(os.pread, fd, BLOCK, offset)
-            offset += len(data)
+            data = await asyncio.to_thread(file.read, BLOCK)
             if data:
                 yield data
             elif not follow or fleet.held(session.session_id) is None:
                 return
             else:
                 await asyncio.sleep(LOOK_EVERY)
-    finally:
-        os.close(fd)

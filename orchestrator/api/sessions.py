@@ -1,5 +1,6 @@
 """The routes of one session: launch, see, write to, follow, stop, remove. Each is a call of a use case."""
 
+import asyncio
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -7,11 +8,12 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from orchestrator.api.models import DryRun, InputRequest, LaunchRequest, receipt_view, session_view
-from orchestrator.api.reading import envelopes, pane_log
+from orchestrator.api.reading import envelopes, open_pane_log, pane_log
 from orchestrator.api.streams import NDJSON, answer
 from orchestrator.core.policies import Limits, Policies
 from orchestrator.core.ports import Progress
 from orchestrator.core.receipt import Mode, Route
+from orchestrator.core.routing import check_message
 from orchestrator.core.session import Session
 from orchestrator.daemon.daemon import Daemon
 from orchestrator.sessions.attach_command import attach_command
@@ -46,10 +48,9 @@ async def post_session(body: LaunchRequest, daemon: TheDaemon, accept: Annotated
         return as_plan(plan_launch(daemon.world, order))
 
     async def work(progress: Progress) -> dict[str, Any]:
-        await daemon.resumed.wait()
         launched = await launch(daemon.fleet, order, progress)
         if body.prompt:
-            hold = daemon.fleet.hold(launched.session)
+            hold = await daemon.fleet.hold(launched.session)
             await hold.deliverer.accept(
                 body.prompt, mode=Mode.QUEUE, wish=Route.AUTO, sender=body.sender, tags=(), system=False
             )
@@ -63,6 +64,8 @@ async def post_session(body: LaunchRequest, daemon: TheDaemon, accept: Annotated
 
 def _order(body: LaunchRequest, daemon: Daemon) -> Order:
     check_secrets(body.secrets)
+    if body.prompt:
+        check_message(body.prompt)
     default = daemon.world.rules.default_policies
     policies = Policies(
         model=body.model or default.model,
@@ -125,7 +128,7 @@ async def post_input(body: InputRequest, session: TheSession, daemon: TheDaemon)
 
 @routes.post("/{selector}/interrupt")
 async def post_interrupt(body: DryRun, session: TheSession, daemon: TheDaemon) -> dict[str, Any]:
-    hold = daemon.fleet.hold(session)
+    hold = await daemon.fleet.hold(session)
     if body.dry_run:
         return as_plan([Step("codex", f"turn/interrupt {session.thread_id} {hold.journal.state.turn_id}")])
     turn_id = await hold.deliverer.interrupt()
@@ -142,6 +145,7 @@ async def get_snapshot(
         "role": session.role,
         "state": seen.view.state.activity.value,
         "screen": seen.screen,
+        "screen_error": seen.screen_error,
         "transcript": [e.to_json() for e in seen.envelopes],
         "next_seq": seen.next_seq,
     }
@@ -167,14 +171,15 @@ async def get_events(
 
 @routes.get("/{selector}/log", response_model=None)
 async def get_log(session: TheSession, daemon: TheDaemon, follow: bool = False) -> Any:
+    file = await asyncio.to_thread(open_pane_log, daemon.fleet, session)
     return StreamingResponse(
-        pane_log(daemon.fleet, session, follow=follow), media_type="application/octet-stream"
+        pane_log(daemon.fleet, session, file, follow=follow), media_type="application/octet-stream"
     )
 
 
 @routes.get("/{selector}/attach")
 async def get_attach(session: TheSession, daemon: TheDaemon, read_only: bool = False) -> dict[str, Any]:
-    daemon.fleet.hold(session)
+    await daemon.fleet.hold(session)
     return {"argv": attach_command(session, daemon.world.rules.engine_host, read_only=read_only)}
 
 

@@ -126,6 +126,7 @@ class SnapshotAnswer(TypedDict):
     role: str
     state: str
     screen: str
+    screen_error: str
     transcript: list[EnvelopeView]
     next_seq: int
 

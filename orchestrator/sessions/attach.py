@@ -98,11 +98,16 @@ class Attachment:
                 if envelope.draft.type == Event.SUPERVISOR and method in _RESTARTS:
                     self.deliverer.disturbed()
 
-    async def close(self) -> None:
-        """End the tasks and the channels; subscribers see the end of their streams."""
+    async def end_tasks(self) -> None:
+        """Nothing more is taken, written or read."""
+        await self.deliverer.shut()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+
+    async def close(self) -> None:
+        """End the tasks and the channels; subscribers see the end of their streams."""
+        await self.end_tasks()
+        await self.journal.close()
         await self.deliverer.close()
-        self.journal.feed.end()

@@ -1,5 +1,6 @@
 """From a record and its folder to a running, attached session: what launching and resuming share."""
 
+import asyncio
 from dataclasses import replace
 
 from orchestrator.core.errors import OrchestratorError
@@ -8,6 +9,7 @@ from orchestrator.core.session import Session
 from orchestrator.sessions.attach import Attachment
 from orchestrator.sessions.fleet import Fleet
 from orchestrator.sessions.ready import until_ready
+from orchestrator.sessions.world import World
 
 
 async def create_and_start(fleet: Fleet, session: Session) -> Session:
@@ -34,8 +36,16 @@ async def ready_and_attached(
     status = await until_ready(world, session, after_boot=after_boot)
     session = replace(
         session,
-        thread_id=world.folders.thread_id(session) or str(status.get("thread_id", "")),
-        branch=world.folders.branch(session),
+        thread_id=world.folders.thread_id(session) or status.thread_id,
+        branch=await asyncio.to_thread(world.folders.branch, session),
     )
     world.registry.put(session)
     return await fleet.attach(session, event, detail)
+
+
+async def forget(world: World, session: Session) -> None:
+    """Leave nothing of a session that never came up. While its record is there, resuming tries again."""
+    await world.engine.remove(session.container_name)
+    await asyncio.to_thread(world.folders.remove, session)
+    world.registry.remove(session.session_id)
+    await world.store.forget(session.session_id)

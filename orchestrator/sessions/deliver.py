@@ -18,6 +18,7 @@ from orchestrator.core.errors import (
     RateLimited,
     RouteRefused,
     SessionBusy,
+    SessionNotRunning,
     TimedOut,
 )
 from orchestrator.core.ports import Codex, Terminal
@@ -57,6 +58,10 @@ class Deliverer:
         per_minute = world.rules.rate_per_minute
         self._limiter = AsyncLimiter(per_minute, 60.0)
         self._door = asyncio.Lock()
+        self._shut = False
+        self._admitted = ""
+        #: Why the next message cannot go, although nothing of codex's own holds it up; empty when it can.
+        self.hindrance = ""
 
     def disturbed(self) -> None:
         """The recorder says that a part of codex was restarted: its screen has to settle again."""
@@ -72,11 +77,15 @@ class Deliverer:
             SessionBusy: mode `if-idle`, and it would have to wait.
             RateLimited: too many messages wait already.
             RouteRefused: tmux was asked for, and typing could never carry this text.
+            SessionNotRunning: it is being stopped.
         """
         text = marked(check_message(text), sender, system=system)
         if wish is Route.TMUX and (reason := why_not_typed(text)):
             raise RouteRefused(f"not typed: {reason}", hint="`--route app-server` carries any text")
         async with self._door:
+            if self._shut:
+                session = self._journal.session
+                raise SessionNotRunning(f"{session.role} ({session.session_id}) is being stopped")
             self._check_room(mode)
             now, outbox = self._journal.now(), self._journal.outbox
             last = max((r.position for r in outbox), default=0)
@@ -114,20 +123,29 @@ class Deliverer:
                     receipt.message_id, Delivery.UNKNOWN, reason="the daemon ended while it was on its way"
                 )
 
+    async def shut(self) -> None:
+        """Take no more messages, and begin no other one; what was accepted before is stored by now."""
+        async with self._door:
+            self._shut = True
+
     async def run(self) -> None:
         """Take one message after the other; what was on its way when this broke off is waited for first."""
         for receipt in self._journal.outbox:
             if receipt.state in _ON_THE_WAY:
                 await self._prove(receipt.message_id, Route.APP_SERVER)
         while True:
-            step = next_step(self._journal.outbox, self._journal.state)
+            step = self._next()
             if step is None:
-                await self._journal.until(
-                    lambda: next_step(self._journal.outbox, self._journal.state) is not None
-                )
+                await self._journal.until(lambda: self._next() is not None)
                 continue
-            async with self._limiter:
+            if step.receipt.message_id == self._admitted:
                 await self._make(step)
+                continue
+            await self._limiter.acquire()  # once a message; what is to be done may be another thing by then
+            self._admitted = step.receipt.message_id
+
+    def _next(self) -> Step | None:
+        return None if self._shut else next_step(self._journal.outbox, self._journal.state)
 
     async def _make(self, step: Step) -> None:
         message_id = step.receipt.message_id
@@ -144,6 +162,7 @@ class Deliverer:
         except OrchestratorError as exc:
             await self._lost(message_id, exc)
             return
+        self.hindrance = ""
         if turn_id:
             await self._journal.move(message_id, Delivery.ACCEPTED, turn_id=turn_id, route=route)
         await self._prove(message_id, route)
@@ -155,7 +174,9 @@ class Deliverer:
             state = Delivery.FAILED if certain else Delivery.UNKNOWN
             await self._journal.move(message_id, state, reason=exc.message)
             return
-        log.warning("delivery_postponed", message_id=message_id, reason=exc.message)
+        if exc.message != self.hindrance:
+            log.warning("delivery_postponed", message_id=message_id, reason=exc.message)
+        self.hindrance = exc.message
         await self._world.clock.sleep(POSTPONED)
 
     async def _write(self, receipt: Receipt) -> tuple[Route, str]:

@@ -7,6 +7,7 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.session import Session
 from orchestrator.sessions.fleet import Fleet
 from orchestrator.sessions.records import missing
+from orchestrator.sessions.supervised import supervised
 
 LEAST_FREE_BYTES = 1024**3
 
@@ -84,10 +85,11 @@ async def _orphans(fleet: Fleet) -> Check:
 
 
 def _walls(fleet: Fleet, session: Session) -> Check:
-    walls = fleet.world.folders.status(session).get("walls", {})
+    status = supervised(fleet.world, session)
+    walls = status.walls
     name = f"walls of {session.role} ({session.session_id})"
     if not walls:
-        return Check(name=name, status="warn", detail="not probed yet")
+        return Check(name=name, status="warn", detail=status.fault or "not probed yet")
     own = walls.get("codex_sandbox", "unknown")
     detail = f"container {walls.get('container')}; codex's own sandbox: {own}"
     if own == "broken":

@@ -16,6 +16,7 @@ class Feed:
 
     def __init__(self) -> None:
         self._queues: set[asyncio.Queue[Envelope | None]] = set()
+        self._ended = False
 
     def publish(self, envelopes: Sequence[Envelope]) -> None:
         for queue in self._queues:
@@ -24,6 +25,7 @@ class Feed:
 
     def end(self) -> None:
         """No more will come: every subscriber's iteration ends after what it still has."""
+        self._ended = True
         for queue in self._queues:
             queue.put_nowait(None)
 
@@ -31,6 +33,8 @@ class Feed:
     def subscribed(self) -> Iterator[asyncio.Queue[Envelope | None]]:
         queue: asyncio.Queue[Envelope | None] = asyncio.Queue()
         self._queues.add(queue)
+        if self._ended:
+            queue.put_nowait(None)
         try:
             yield queue
         finally:

@@ -1,33 +1,57 @@
-"""Every session that this daemon holds, and the eye on the engine that notices when one goes or comes."""
+"""Every session that this daemon holds, and who may change one: one use case at a time."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from weakref import WeakValueDictionary
 
 import structlog
 
 from orchestrator.core.envelope import Direction, Draft
-from orchestrator.core.errors import OrchestratorError, SessionNotRunning
+from orchestrator.core.errors import SessionNotRunning, StoreUnwritable, TimedOut
 from orchestrator.core.events import Event
 from orchestrator.core.identity import resolve
-from orchestrator.core.ports import Container, ContainerState
-from orchestrator.core.session import Desired, Session
+from orchestrator.core.ports import Container
+from orchestrator.core.session import Session
 from orchestrator.sessions.attach import Attachment
+from orchestrator.sessions.ending import settle_ended
 from orchestrator.sessions.journal import Journal
 from orchestrator.sessions.world import World
 
 log = structlog.get_logger()
 
-LOOK_EVERY = 1.0
 DRAIN_SECONDS = 5.0
-_UP = frozenset({ContainerState.RUNNING, ContainerState.RESTARTING, ContainerState.PAUSED})
 
 
 class Fleet:
-    """Holds by session id. `busy` names those that a use case is changing: the eye leaves them alone."""
+    """Holds by session id. What changes a session does so inside `changing`, alone with it."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self._held: dict[str, Attachment] = {}
-        self.busy: set[str] = set()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        #: Launches under way, by session id. To cancel one is to cut it off: nothing of it stays.
+        self.launching: dict[str, asyncio.Task[Session]] = {}
+        #: Set once every session of a former daemon is being seen to, or the engine could not be asked.
+        self.begun = asyncio.Event()
+
+    @asynccontextmanager
+    async def changing(self, session_id: str) -> AsyncIterator[None]:
+        """Alone with a session. What was known of it before may be over by then: read it again inside."""
+        lock = self._locks.setdefault(session_id, asyncio.Lock())
+        async with lock:
+            yield
+
+    def changes(self, session_id: str) -> bool:
+        """Whether somebody is changing it now."""
+        lock = self._locks.get(session_id)
+        return lock is not None and lock.locked()
+
+    async def steady(self, session_id: str) -> None:
+        """Wait until nobody changes the session, for as long as a start may take."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.world.rules.ready_seconds), self.changing(session_id):
+                return
 
     def find(self, selector: str) -> Session:
         return resolve(selector, self.world.registry.sessions())
@@ -35,13 +59,20 @@ class Fleet:
     def held(self, session_id: str) -> Attachment | None:
         return self._held.get(session_id)
 
-    def hold(self, session: Session) -> Attachment:
-        """The hold on a running session.
+    async def soon(self, session_id: str) -> Attachment | None:
+        """The hold on a session; one that is just being brought up or down is waited for."""
+        if session_id not in self._held:
+            await self.begun.wait()
+            await self.steady(session_id)
+        return self._held.get(session_id)
+
+    async def hold(self, session: Session) -> Attachment:
+        """The hold on a session that runs, or that is just coming up.
 
         Raises:
             SessionNotRunning: this daemon does not hold it.
         """
-        attachment = self._held.get(session.session_id)
+        attachment = await self.soon(session.session_id)
         if attachment is None:
             raise SessionNotRunning(
                 f"{session.role} ({session.session_id}) is not running",
@@ -52,68 +83,43 @@ class Fleet:
     async def attach(self, session: Session, event: Event, detail: Mapping[str, object]) -> Attachment:
         """Hold a session whose container runs; the event tells why, and the streams go on."""
         attachment = Attachment(self.world, session)
-        self._held[session.session_id] = attachment
         try:
             await attachment.open()
             await attachment.journal.write(note(attachment.journal, event, detail))
         except BaseException:
-            del self._held[session.session_id]
             await attachment.close()
             raise
+        self._held[session.session_id] = attachment
         return attachment
 
     async def detach(self, session_id: str, detail: Mapping[str, object]) -> None:
-        """Read what is left, tell that the session stopped, and let go of it."""
+        """Read what is left, say what became of its messages and that it stopped, and let go of it."""
         attachment = self._held.pop(session_id, None)
         if attachment is None:
             return
+        journal = attachment.journal
         try:
             await attachment.drained(DRAIN_SECONDS)
-            journal = attachment.journal
+            await attachment.end_tasks()
+            await settle_ended(journal)
             await journal.write(note(journal, Event.SESSION_STOPPED, detail))
+        except (StoreUnwritable, TimedOut) as exc:
+            log.error("end_not_stored", session_id=session_id, reason=exc.message)  # noqa: TRY400 - the reason says it
         finally:
             await attachment.close()
 
     async def close(self) -> None:
-        """Let go of all; the sessions go on."""
-        for attachment in list(self._held.values()):
-            await attachment.close()
-        self._held.clear()
+        """Let go of all, each by itself; the sessions go on."""
+        held, self._held = list(self._held.values()), {}
+        for failure in await asyncio.gather(*(a.close() for a in held), return_exceptions=True):
+            if failure is not None:
+                log.warning("hold_closed_badly", reason=str(failure))
 
     async def containers(self) -> dict[str, Container]:
         """The project's containers by session id."""
         project = self.world.registry.project_id()
         found = await self.world.engine.containers(project)
         return {c.labels.get("orchestrator.session", ""): c for c in found}
-
-    async def watch(self) -> None:
-        """Look at the engine again and again: let go of what ended, hold what came back."""
-        down = False
-        while True:
-            await self.world.clock.sleep(LOOK_EVERY)
-            try:
-                containers = await self.containers()
-            except OrchestratorError as exc:
-                if not down:
-                    log.warning("engine_lost", reason=exc.message)
-                down = True
-                continue
-            down = False
-            for session in self.world.registry.sessions():
-                if session.session_id not in self.busy:
-                    await self._look(session, containers.get(session.session_id))
-
-    async def _look(self, session: Session, container: Container | None) -> None:
-        held = session.session_id in self._held
-        up = container is not None and container.state in _UP
-        try:
-            if held and not up:
-                code = container.exit_code if container else None
-                await self.detach(session.session_id, {"why": "its container ended", "exit_code": code})
-            elif not held and up and session.desired is Desired.RUNNING and session.container_id:
-                await self.attach(session, Event.SESSION_RESUMED, {"found": "its container came back"})
-        except OrchestratorError as exc:
-            log.warning("watch_failed", session_id=session.session_id, reason=exc.message)
 
 
 def note(journal: Journal, event: Event, detail: Mapping[str, object]) -> Draft:

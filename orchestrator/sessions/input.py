@@ -22,9 +22,8 @@ async def send(
     system: bool,
 ) -> Receipt:
     """Queue a message for a running session; see `Deliverer.accept`."""
-    return await fleet.hold(session).deliverer.accept(
-        text, mode=mode, wish=wish, sender=sender, tags=tags, system=system
-    )
+    hold = await fleet.hold(session)
+    return await hold.deliverer.accept(text, mode=mode, wish=wish, sender=sender, tags=tags, system=system)
 
 
 async def plan_input(
@@ -32,7 +31,7 @@ async def plan_input(
 ) -> list[Step]:
     """The route that this message would take now, and the commands on it."""
     text = marked(check_message(text), sender, system=system)
-    route = await fleet.hold(session).deliverer.would_take(text, wish)
+    route = await (await fleet.hold(session)).deliverer.would_take(text, wish)
     describe = fleet.world.describe
     if route is Route.TMUX:
         return [Step("tmux", line) for line in describe.paste(session, text)]

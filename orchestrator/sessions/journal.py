@@ -8,7 +8,7 @@ import structlog
 
 from orchestrator.core.activity import State, advance
 from orchestrator.core.envelope import Draft, Envelope, timestamp
-from orchestrator.core.errors import StoreUnwritable
+from orchestrator.core.errors import SessionNotRunning, StoreUnwritable
 from orchestrator.core.ports import Checkpoint
 from orchestrator.core.receipt import Delivery, Receipt
 from orchestrator.core.session import Session
@@ -43,6 +43,7 @@ class Journal:
         #: The store may have more than was told here; the transcript may have less.
         self._behind = False
         self._untold = False
+        self._closed = False
 
     async def load(self) -> None:
         """Read back what a former daemon stored, and write what its transcript still lacks."""
@@ -119,9 +120,22 @@ class Journal:
         return moved
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until something that this journal knows is so."""
+        """Wait until something that this journal knows is so.
+
+        Raises:
+            SessionNotRunning: the journal was closed first, so it will not come.
+        """
         async with self._changed:
-            await self._changed.wait_for(holds)
+            await self._changed.wait_for(lambda: self._closed or holds())
+        if not holds():
+            raise SessionNotRunning(f"{self.session.role} ({self.session.session_id}) has ended meanwhile")
+
+    async def close(self) -> None:
+        """The hold is over: streams end, and whoever waits here is told."""
+        self._closed = True
+        self.feed.end()
+        async with self._changed:
+            self._changed.notify_all()
 
     async def receipt(self, message_id: str) -> Receipt:
         return self._open.get(message_id) or await self._store.receipt(message_id)

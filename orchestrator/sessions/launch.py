@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from orchestrator.core.envelope import timestamp
-from orchestrator.core.errors import InvalidInput
+from orchestrator.core.errors import InvalidInput, LaunchFailed
 from orchestrator.core.events import Event
 from orchestrator.core.identity import check_role, container_name, session_id
 from orchestrator.core.places import CODEX_LOGIN
 from orchestrator.core.policies import Policies
 from orchestrator.core.ports import Progress
 from orchestrator.core.session import Session
-from orchestrator.sessions.bring_up import create_and_start, ready_and_attached
+from orchestrator.sessions.bring_up import create_and_start, forget, ready_and_attached
 from orchestrator.sessions.fleet import Fleet
 from orchestrator.sessions.step import Step
 from orchestrator.sessions.world import World
@@ -88,25 +88,55 @@ async def launch(fleet: Fleet, order: Order, progress: Progress) -> Launched:
 
     Raises:
         RoleBusy: the role has a live session, and `another` was not asked for.
-        LaunchFailed, TimedOut: codex did not come up.
+        LaunchFailed, TimedOut: codex did not come up, or it was stopped before it was.
     """
     world = fleet.world
     order = with_login(world, order)
     session = draft_session(world, order)
     warnings = _warnings(session)
     if order.workspace:
-        warnings += world.workspaces.check(order.workspace, session.agent_uid)
-    fleet.busy.add(session.session_id)
-    try:
+        warnings += await asyncio.to_thread(world.workspaces.check, order.workspace, session.agent_uid)
+    await _former_ones(fleet, order.role)
+    async with fleet.changing(session.session_id):
         world.registry.claim(session, another=order.another)
+        bringing = asyncio.create_task(_bring_up(fleet, session, order, progress))
+        fleet.launching[session.session_id] = bringing
         try:
-            session = await _bring_up(fleet, session, order, progress)
+            session = await _unless_cut_off(bringing)
         except BaseException:
             await asyncio.shield(_undo(fleet, session))
             raise
-    finally:
-        fleet.busy.discard(session.session_id)
+        finally:
+            del fleet.launching[session.session_id]
     return Launched(session=session, warnings=tuple(warnings))
+
+
+async def _former_ones(fleet: Fleet, role: str) -> None:
+    """What a former daemon left of this role is seen to first: a launch that died with it holds no role."""
+    await fleet.begun.wait()
+    for session in fleet.world.registry.sessions():
+        if session.role == role and session.session_id not in fleet.launching:
+            await fleet.steady(session.session_id)
+
+
+async def _unless_cut_off(bringing: asyncio.Task[Session]) -> Session:
+    try:
+        return await bringing
+    except asyncio.CancelledError:
+        caller = asyncio.current_task()
+        if caller is not None and caller.cancelling():
+            raise
+        raise LaunchFailed("it was stopped while it was being launched") from None
+
+
+async def cut_off(fleet: Fleet, session_id: str) -> bool:
+    """End a launch under way, with all that it made; False where there is none, or it was just through."""
+    bringing = fleet.launching.get(session_id)
+    if bringing is None:
+        return False
+    bringing.cancel()
+    async with fleet.changing(session_id):
+        return all(s.session_id != session_id for s in fleet.world.registry.sessions())
 
 
 async def _bring_up(fleet: Fleet, session: Session, order: Order, progress: Progress) -> Session:
@@ -135,12 +165,8 @@ async def _bring_up(fleet: Fleet, session: Session, order: Order, progress: Prog
 
 
 async def _undo(fleet: Fleet, session: Session) -> None:
-    world = fleet.world
     await fleet.detach(session.session_id, {"why": "the launch failed"})
-    await world.engine.remove(session.container_name)
-    await asyncio.to_thread(world.folders.remove, session)
-    world.registry.remove(session.session_id)
-    await world.store.forget(session.session_id)
+    await forget(fleet.world, session)
 
 
 def with_login(world: World, order: Order) -> Order:

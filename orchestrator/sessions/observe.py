@@ -1,23 +1,23 @@
 """What a session is, does and said: the answers behind `ps`, `status`, `snapshot` and the receipts."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orchestrator.codex.outcome import Outcome, outcome
 from orchestrator.core.activity import Activity, State, advance
 from orchestrator.core.envelope import Envelope
-from orchestrator.core.errors import OrchestratorError, TimedOut
-from orchestrator.core.events import Event
-from orchestrator.core.ports import Container, ContainerState
-from orchestrator.core.receipt import Delivery, Receipt
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.ports import Container
+from orchestrator.core.receipt import Delivery
 from orchestrator.core.session import Session
+from orchestrator.sessions.attach import Attachment
 from orchestrator.sessions.fleet import Fleet
 from orchestrator.sessions.journal import REMEMBERED
+from orchestrator.sessions.supervised import Supervised, supervised
+from orchestrator.sessions.watch import UP
 
-_UP = frozenset({ContainerState.RUNNING, ContainerState.RESTARTING, ContainerState.PAUSED})
+SCROLL_BACK = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +50,17 @@ async def _view(fleet: Fleet, session: Session, containers: dict[str, Container]
     held = fleet.held(session.session_id)
     container = containers.get(session.session_id) if containers is not None else None
     state = held.journal.state if held else await _stored_state(fleet, session)
-    if containers is not None and (container is None or container.state not in _UP):
+    if containers is not None and (container is None or container.state not in UP):
         state = _stopped(state)
-    status = fleet.world.folders.status(session)
+    status = supervised(fleet.world, session)
     return View(
         session=session,
         state=state,
         age_s=_age(state.since, fleet.world.clock.now()),
         container_state=_container_word(containers, container),
         queued=sum(r.state is Delivery.QUEUED for r in held.journal.outbox) if held else 0,
-        walls=status.get("walls", {}),
-        warnings=tuple(_warnings(session, status, engine_answers=containers is not None)),
+        walls=status.walls,
+        warnings=(*_of_the_moment(held, containers), *_warnings(session, status)),
     )
 
 
@@ -90,25 +90,34 @@ def _age(since: str, now: int) -> float:
     return max(0.0, round(now / 1_000_000 - then, 1))
 
 
-def _warnings(session: Session, status: Mapping[str, Any], *, engine_answers: bool) -> list[str]:
-    found = []
-    if not engine_answers:
-        found.append("the engine does not answer: this is what was last known")
+def _of_the_moment(held: Attachment | None, containers: dict[str, Container] | None) -> list[str]:
+    found = [] if containers is not None else ["the engine does not answer: this is what was last known"]
+    if held and held.deliverer.hindrance:
+        found.append(f"messages wait: {held.deliverer.hindrance}")
+    return found
+
+
+def _warnings(session: Session, status: Supervised) -> list[str]:
+    found = [status.fault] if status.fault else []
     if session.policies.approvals_are_advisory:
         found.append("approvals are advisory: the agent is not sandboxed inside its container")
-    if status.get("phase") == "failed":
-        found.append(f"the supervisor gave up: {status.get('reason')}")
-    if status.get("walls", {}).get("codex_sandbox") == "broken":
+    if status.phase == "failed":
+        found.append(f"the supervisor gave up: {status.reason}")
+    if status.walls.get("codex_sandbox") == "broken":
         found.append("codex's own sandbox does not work on this engine: its commands will fail")
     return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A session's screen and the last of its envelopes; `screen` is empty where no container runs."""
+    """A session's screen and the last of its envelopes.
+
+    `screen` is empty where no container runs, and where it cannot be read: `screen_error` says why then.
+    """
 
     view: View
     screen: str
+    screen_error: str
     envelopes: tuple[Envelope, ...]
     next_seq: int
 
@@ -116,84 +125,21 @@ class Snapshot:
 async def snapshot(fleet: Fleet, session: Session, *, lines: int, full: bool) -> Snapshot:
     """The visible screen with the last `lines` envelopes, or, when `full`, the scroll-back too."""
     page = await fleet.world.store.latest(session.session_id, lines)
-    held = fleet.held(session.session_id)
-    screen = await held.terminal.capture(SCROLL_BACK if full else None) if held else ""
+    screen, fault = await _screen(await fleet.soon(session.session_id), full=full)
     return Snapshot(
-        view=await view(fleet, session), screen=screen, envelopes=page.envelopes, next_seq=page.next_seq
+        view=await view(fleet, session),
+        screen=screen,
+        screen_error=fault,
+        envelopes=page.envelopes,
+        next_seq=page.next_seq,
     )
 
 
-SCROLL_BACK = 50_000
-
-
-async def settled(fleet: Fleet, message_id: str, seconds: float) -> Receipt:
-    """The receipt once it is proven or known to wait behind a turn, or as it is when the time is over."""
-    receipt = await fleet.world.store.receipt(message_id)
-    held = fleet.held(receipt.session_id)
+async def _screen(held: Attachment | None, *, full: bool) -> tuple[str, str]:
+    """What is on the screen, or why it cannot be read: the history is there without it."""
     if held is None:
-        return receipt
+        return "", ""
     try:
-        async with asyncio.timeout(seconds):
-            return await held.deliverer.settled(message_id)
-    except TimeoutError:
-        return await held.journal.receipt(message_id)
-
-
-async def committed(fleet: Fleet, message_id: str, seconds: float) -> Receipt:
-    """The receipt once it is final or unknown.
-
-    Raises:
-        TimedOut: it is still on its way; it has not been taken back.
-    """
-    receipt = await fleet.world.store.receipt(message_id)
-    held = fleet.held(receipt.session_id)
-    if held is None:
-        return receipt
-    journal = held.journal
-    done = journal.until(lambda: _over(message_id, journal.outbox))
-    try:
-        async with asyncio.timeout(seconds):
-            await done
-    except TimeoutError:
-        now = await journal.receipt(message_id)
-        raise TimedOut(
-            f"message {message_id} is still {now.state} after {seconds:.0f} s; it has not been taken back",
-            hint="wait longer with `--timeout`, or look at `orchestrator status`",
-        ) from None
-    return await journal.receipt(message_id)
-
-
-def _over(message_id: str, outbox: list[Receipt]) -> bool:
-    mine = next((r for r in outbox if r.message_id == message_id), None)
-    return mine is None or mine.state is Delivery.UNKNOWN
-
-
-async def turn_of(fleet: Fleet, receipt: Receipt, seconds: float) -> Outcome:
-    """What the turn that took this message came to, once it is over.
-
-    Raises:
-        TimedOut: the turn still runs; it goes on.
-    """
-    held = fleet.held(receipt.session_id)
-    if held is None:
-        return await _turn(fleet, receipt)
-    with held.journal.feed.subscribed() as queue:
-        try:
-            async with asyncio.timeout(seconds):
-                while not (done := await _turn(fleet, receipt)).over:
-                    while (envelope := await queue.get()) is not None:
-                        if envelope.draft.type in {Event.TURN_COMPLETED, Event.SESSION_STOPPED}:
-                            break
-                    if envelope is None or envelope.draft.type == Event.SESSION_STOPPED:
-                        return await _turn(fleet, receipt)
-                return done
-        except TimeoutError:
-            raise TimedOut(
-                f"the turn still runs after {seconds:.0f} s; it goes on",
-                hint="wait longer with `--timeout`, or look at `orchestrator status`",
-            ) from None
-
-
-async def _turn(fleet: Fleet, receipt: Receipt) -> Outcome:
-    page = await fleet.world.store.latest(receipt.session_id, REMEMBERED)
-    return outcome([e.draft for e in page.envelopes], receipt.turn_id)
+        return await held.terminal.capture(SCROLL_BACK if full else None), ""
+    except OrchestratorError as exc:
+        return "", exc.message

@@ -1,10 +1,9 @@
 """Waiting until the supervisor inside a container says that codex and its screen are up."""
 
-from typing import Any
-
 from orchestrator.core.errors import ContainerGone, LaunchFailed, TimedOut
 from orchestrator.core.ports import ContainerState
 from orchestrator.core.session import Session
+from orchestrator.sessions.supervised import Supervised, supervised
 from orchestrator.sessions.world import World
 
 LOOK_EVERY = 0.05
@@ -14,10 +13,10 @@ _OVER = frozenset({ContainerState.EXITED, ContainerState.DEAD})
 
 def boot_number(world: World, session: Session) -> int:
     """How often the supervisor has started so far; what is waited for is a later one."""
-    return int(world.folders.status(session).get("boot", 0))
+    return supervised(world, session).boot
 
 
-async def until_ready(world: World, session: Session, *, after_boot: int) -> dict[str, Any]:
+async def until_ready(world: World, session: Session, *, after_boot: int) -> Supervised:
     """The supervisor's status once it is ready in a later boot than `after_boot`.
 
     Raises:
@@ -27,12 +26,12 @@ async def until_ready(world: World, session: Session, *, after_boot: int) -> dic
     deadline = world.clock.monotonic() + world.rules.ready_seconds
     looked = 0
     while world.clock.monotonic() < deadline:
-        status = world.folders.status(session)
-        fresh = int(status.get("boot", 0)) > after_boot
-        if fresh and status.get("phase") == "ready":
+        status = supervised(world, session)
+        fresh = status.boot > after_boot
+        if fresh and status.phase == "ready":
             return status
-        if fresh and status.get("phase") == "failed":
-            raise LaunchFailed(f"the supervisor gave up: {status.get('reason') or 'without a reason'}")
+        if fresh and status.phase == "failed":
+            raise LaunchFailed(f"the supervisor gave up: {status.reason or 'without a reason'}")
         looked += 1
         if looked % INSPECT_EVERY == 0:
             await _still_up(world, session, status)
@@ -43,11 +42,11 @@ async def until_ready(world: World, session: Session, *, after_boot: int) -> dic
     )
 
 
-async def _still_up(world: World, session: Session, status: dict[str, Any]) -> None:
+async def _still_up(world: World, session: Session, status: Supervised) -> None:
     try:
         container = await world.engine.inspect(session.container_name)
     except ContainerGone:
         raise LaunchFailed("the container was removed while it started") from None
     if container.state in _OVER:
-        reason = status.get("reason") or f"`docker logs {session.container_name}` may tell why"
+        reason = status.reason or f"`docker logs {session.container_name}` may tell why"
         raise LaunchFailed(f"the container exited ({container.exit_code}): {reason}")

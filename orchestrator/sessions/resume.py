@@ -3,16 +3,21 @@
 import asyncio
 from dataclasses import dataclass
 
-from orchestrator.core.errors import OrchestratorError
+import structlog
+
+from orchestrator.core.errors import OrchestratorError, SessionNotFound
 from orchestrator.core.events import Event
 from orchestrator.core.ports import Progress
 from orchestrator.core.session import Session
-from orchestrator.sessions.bring_up import create_and_start, ready_and_attached
+from orchestrator.sessions.bring_up import create_and_start, forget, ready_and_attached
 from orchestrator.sessions.diagnosis import Action, Diagnosis, diagnose
 from orchestrator.sessions.fleet import Fleet
 from orchestrator.sessions.ready import boot_number
 from orchestrator.sessions.records import rebuild_missing
-from orchestrator.sessions.stop import stop
+from orchestrator.sessions.stop import stop_alone
+from orchestrator.sessions.watch import inspected
+
+log = structlog.get_logger()
 
 AT_ONCE = 4
 ATTACHED = "attached already"
@@ -39,21 +44,55 @@ async def resume_all(fleet: Fleet, progress: Progress, *, dry_run: bool = False)
     """
     containers = await fleet.containers()
     rebuilt = set() if dry_run else set(rebuild_missing(fleet, containers.values()))
+    known = [s for s in fleet.world.registry.sessions() if s.session_id not in fleet.launching]
+    if dry_run:
+        plans = [(s, diagnose(s, containers.get(s.session_id))) for s in known]
+        return [_told(session, diagnosis, diagnosis.action) for session, diagnosis in plans]
     limit = asyncio.Semaphore(AT_ONCE)
+    tasks = [
+        asyncio.create_task(_one(fleet, s, limit, progress, rebuilt=s.session_id in rebuilt)) for s in known
+    ]
+    await asyncio.sleep(0)  # each has its session to itself now
+    fleet.begun.set()
+    return [result for result in await asyncio.gather(*tasks) if result is not None]
 
-    async def one(session: Session) -> Resumed:
-        container = containers.get(session.session_id)
-        diagnosis = diagnose(session, container)
-        if session.session_id in rebuilt:
-            found = f"in the engine, not in the registry; {diagnosis.found}"
-            diagnosis = Diagnosis(f"{found}; the record is rebuilt", diagnosis.action)
-        if dry_run:
-            return _told(session, diagnosis, diagnosis.action)
-        async with limit:
-            progress(f"{session.role} ({session.session_id}): {diagnosis.found}")
+
+async def _one(
+    fleet: Fleet, known: Session, limit: asyncio.Semaphore, progress: Progress, *, rebuilt: bool
+) -> Resumed | None:
+    """What became of one session; None where it was removed before its turn came."""
+    async with fleet.changing(known.session_id), limit:
+        found = f"nothing of {known.container_name}"
+        try:
+            session = fleet.world.registry.get(known.session_id)
+            diagnosis = diagnose(session, await inspected(fleet, session))
+            if rebuilt:
+                found = f"in the engine, not in the registry; {diagnosis.found}; the record is rebuilt"
+                diagnosis = Diagnosis(found, diagnosis.action)
+            found = diagnosis.found
+            progress(f"{session.role} ({session.session_id}): {found}")
             return await _resume_one(fleet, session, diagnosis)
+        except SessionNotFound:
+            return None
+        except OrchestratorError as exc:
+            return _failed(known, found, exc.message, exc.hint)
+        except Exception as exc:
+            log.exception("resume_broke", session_id=known.session_id)
+            return _failed(
+                known, found, f"{type(exc).__name__}: {exc}", "`orchestrator daemon logs` has more"
+            )
 
-    return list(await asyncio.gather(*(one(s) for s in fleet.world.registry.sessions())))
+
+def _failed(session: Session, found: str, detail: str, hint: str) -> Resumed:
+    return Resumed(
+        session_id=session.session_id,
+        role=session.role,
+        found=found,
+        action="failed",
+        ok=False,
+        detail=detail,
+        next=hint or f"docker logs {session.container_name}",
+    )
 
 
 async def _resume_one(fleet: Fleet, session: Session, diagnosis: Diagnosis) -> Resumed:
@@ -61,31 +100,17 @@ async def _resume_one(fleet: Fleet, session: Session, diagnosis: Diagnosis) -> R
         return _told(session, diagnosis, "left alone")
     if diagnosis.action is Action.REATTACH and fleet.held(session.session_id):
         return _told(session, diagnosis, ATTACHED)
-    fleet.busy.add(session.session_id)
-    try:
-        await _act(fleet, session, diagnosis)
-    except OrchestratorError as exc:
-        return Resumed(
-            session_id=session.session_id,
-            role=session.role,
-            found=diagnosis.found,
-            action="failed",
-            ok=False,
-            detail=exc.message,
-            next=exc.hint or f"docker logs {session.container_name}",
-        )
-    finally:
-        fleet.busy.discard(session.session_id)
+    await _act(fleet, session, diagnosis)
     return _told(session, diagnosis, diagnosis.action)
 
 
 async def _act(fleet: Fleet, session: Session, diagnosis: Diagnosis) -> None:
     engine, action = fleet.world.engine, diagnosis.action
     if action is Action.FORGET:
-        await _forget(fleet, session)
+        await forget(fleet.world, session)
         return
     if action is Action.FINISH_STOP:
-        await stop(fleet, session)
+        await stop_alone(fleet, session)
         return
     await fleet.detach(session.session_id, {"why": diagnosis.found})
     boots = boot_number(fleet.world, session)
@@ -105,14 +130,6 @@ async def _act(fleet: Fleet, session: Session, diagnosis: Diagnosis) -> None:
         event=Event.SESSION_RESUMED,
         detail={"found": diagnosis.found, "action": action.value},
     )
-
-
-async def _forget(fleet: Fleet, session: Session) -> None:
-    world = fleet.world
-    await world.engine.remove(session.container_name)
-    await asyncio.to_thread(world.folders.remove, session)
-    world.registry.remove(session.session_id)
-    await world.store.forget(session.session_id)
 
 
 def _told(session: Session, diagnosis: Diagnosis, action: str) -> Resumed:

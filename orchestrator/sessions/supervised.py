@@ -1,0 +1,43 @@
+"""The supervisor's own word about a session, taken from its status file whatever state that is in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.session import Session
+from orchestrator.sessions.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supervised:
+    """What of the file can be used; `fault` says why the rest cannot."""
+
+    boot: int = 0
+    phase: str = ""
+    reason: str = ""
+    thread_id: str = ""
+    walls: Mapping[str, Any] = field(default_factory=dict)
+    fault: str = ""
+
+
+def supervised(world: World, session: Session) -> Supervised:
+    """The status file of one session; one that cannot be read is that session's trouble alone."""
+    try:
+        said = world.folders.status(session)
+    except OrchestratorError as exc:
+        return Supervised(fault=exc.message)
+    boot, walls = said.get("boot", 0), said.get("walls", {})
+    fit = isinstance(boot, int) and isinstance(walls, dict)
+    return Supervised(
+        boot=boot if isinstance(boot, int) else 0,
+        phase=_text(said.get("phase")),
+        reason=_text(said.get("reason")),
+        thread_id=_text(said.get("thread_id")),
+        walls=walls if isinstance(walls, dict) else {},
+        fault="" if fit else "its status file holds values that no supervisor writes",
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
