@@ -2,8 +2,11 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -11,7 +14,8 @@ import uvicorn
 
 from orchestrator import __version__
 from orchestrator.api.app import make_app
-from orchestrator.core.errors import OrchestratorError
+from orchestrator.api.logs import log_to_stderr
+from orchestrator.core.errors import InvalidInput, OrchestratorError
 from orchestrator.daemon.build import build_world
 from orchestrator.daemon.daemon import Daemon
 from orchestrator.daemon.home import DaemonRecord, current_socket_path, places, private_directory
@@ -25,7 +29,7 @@ BACKLOG = 128
 
 def run(root: Path) -> int:
     """Serve the data directory until a signal or `daemon stop`; the exit code."""
-    _log_to_stderr()
+    log_to_stderr()
     try:
         with lease(root):
             asyncio.run(_serve(root))
@@ -39,7 +43,7 @@ async def _serve(root: Path) -> None:
     settings = load_settings(root)
     path = current_socket_path(root)
     daemon = Daemon(build_world(places(root), settings), runtime=settings.runtime, socket=str(path))
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             make_app(daemon),
             log_config=None,
@@ -47,6 +51,8 @@ async def _serve(root: Path) -> None:
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
     )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, daemon.stopping.set)
     listening = _listen(path)
     try:
         async with daemon.running():
@@ -61,19 +67,34 @@ async def _serve(root: Path) -> None:
     log.info("stopped")
 
 
+class _Server(uvicorn.Server):
+    """Without signal handlers of its own: those raise the signal again, before we let go of anything."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
 async def _stop_when_asked(daemon: Daemon, server: uvicorn.Server) -> None:
     await daemon.stopping.wait()
     server.should_exit = True
 
 
 def _listen(path: Path) -> socket.socket:
-    """The socket, readable by its owner alone from its first moment on; the lease makes the old one stale."""
-    private_directory(path.parent)
-    path.unlink(missing_ok=True)
+    """The socket, readable by its owner alone from its first moment on; the lease makes the old one stale.
+
+    Raises:
+        InvalidInput: there can be no socket at this path.
+    """
     listening = socket.socket(socket.AF_UNIX)
     before = os.umask(0o177)
     try:
+        private_directory(path.parent)
+        path.unlink(missing_ok=True)
         listening.bind(str(path))
+    except OSError as exc:
+        listening.close()
+        raise InvalidInput(f"there can be no socket at {path}: {exc.strerror}") from exc
     finally:
         os.umask(before)
     listening.listen(BACKLOG)
@@ -90,16 +111,4 @@ def _announce(root: Path, daemon: Daemon) -> None:
             started_at=daemon.started_at,
             project_id=daemon.world.registry.project_id(),
         ),
-    )
-
-
-def _log_to_stderr() -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -21,7 +21,7 @@ def _line(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode() + b"\n"
 
 
-async def _told(work: Callable[[Progress], Awaitable[Any]], say: Progress) -> dict[str, Any]:
+async def _told(work: Callable[[Progress], Coroutine[Any, Any, Any]], say: Progress) -> dict[str, Any]:
     try:
         return {"result": await work(say)}
     except OrchestratorError as exc:
@@ -31,7 +31,9 @@ async def _told(work: Callable[[Progress], Awaitable[Any]], say: Progress) -> di
         return error_body("bug", f"{type(exc).__name__}: {exc}", "the daemon's log has the traceback")
 
 
-async def _progressing(daemon: Daemon, work: Callable[[Progress], Awaitable[Any]]) -> AsyncIterator[bytes]:
+async def _progressing(
+    daemon: Daemon, work: Callable[[Progress], Coroutine[Any, Any, Any]]
+) -> AsyncIterator[bytes]:
     said: asyncio.Queue[str | None] = asyncio.Queue()
     task = daemon.begin(_told(work, said.put_nowait))
     task.add_done_callback(lambda _: said.put_nowait(None))
@@ -43,11 +45,11 @@ async def _progressing(daemon: Daemon, work: Callable[[Progress], Awaitable[Any]
         task.cancel()
 
 
-async def answer(daemon: Daemon, accept: str, work: Callable[[Progress], Awaitable[Any]]) -> Any:
+async def answer(daemon: Daemon, accept: str, work: Callable[[Progress], Coroutine[Any, Any, Any]]) -> Any:
     """The work's result as plain JSON, or with its progress where the client asked for NDJSON.
 
     A client that goes away cancels work that it was told of line by line; the daemon sees it cleaned up.
     """
     if NDJSON in accept:
         return StreamingResponse(_progressing(daemon, work), media_type=NDJSON)
-    return await work(lambda _: None)
+    return await daemon.begin(work(lambda _: None))

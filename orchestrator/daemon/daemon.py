@@ -11,13 +11,16 @@ import structlog
 
 from orchestrator import __version__
 from orchestrator.core.envelope import timestamp
-from orchestrator.core.errors import DaemonUnreachable, OrchestratorError
+from orchestrator.core.errors import DaemonUnreachable, EngineUnreachable, OrchestratorError, TimedOut
 from orchestrator.core.ports import Progress
 from orchestrator.sessions.fleet import Fleet
 from orchestrator.sessions.resume import ATTACHED, Resumed, resume_all
+from orchestrator.sessions.watch import LOOK_EVERY, watch
 from orchestrator.sessions.world import World
 
 log = structlog.get_logger()
+
+LONGEST_PAUSE = 30.0
 
 T = TypeVar("T")
 
@@ -33,15 +36,19 @@ class Daemon:
         self.started_at = timestamp(world.clock.now())
         self.stopping = asyncio.Event()
         self._untold: dict[str, Resumed] = {}
-        self._group: asyncio.TaskGroup | None = None
+        self._works: set[asyncio.Task[Any]] = set()
         #: Set once the sessions of a former daemon have been looked at; the API answers before that.
         self.resumed = asyncio.Event()
 
     def begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Start work that outlives its request's cancellation long enough to clean up."""
-        if self._group is None:
+        if self.stopping.is_set():
+            work.close()
             raise DaemonUnreachable("the daemon is stopping")
-        return self._group.create_task(work)
+        task = asyncio.create_task(work)
+        self._works.add(task)
+        task.add_done_callback(self._works.discard)
+        return task
 
     async def resume(self, progress: Progress, *, dry_run: bool) -> list[Resumed]:
         """Resume all; what this daemon did by itself when it started is told to the first who asks."""
@@ -75,26 +82,50 @@ class Daemon:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Resume what should run, keep an eye on the engine, and let go of everything at the end."""
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            tasks = [group.create_task(self._resume()), group.create_task(self.fleet.watch())]
+        self._works = {asyncio.create_task(self._resume()), asyncio.create_task(self._watch())}
+        try:
+            yield
+        finally:
+            self.stopping.set()
+            works = list(self._works)
+            for work in works:
+                work.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
+            await self.fleet.close()
+            await self.world.store.close()
+
+    async def _watch(self) -> None:
+        while True:
             try:
-                yield
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await self.fleet.close()
-        await self.world.store.close()
+                await watch(self.fleet)
+            except Exception:
+                log.exception("watch_broke")
+            await self.world.clock.sleep(LOOK_EVERY)
 
     async def _resume(self) -> None:
+        """An engine that is down is asked again, ever more seldom; meanwhile nothing is marked as dead."""
+        pause = LOOK_EVERY
+        while not await self._resumed():
+            await self.world.clock.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _resumed(self) -> bool:
+        """Whether that is done: only an engine that does not answer is a reason to try again."""
         try:
             for result in await resume_all(self.fleet, _log_progress):
                 log.info("session_resumed", **asdict(result))
                 self._untold[result.session_id] = result
-        except OrchestratorError as exc:
+        except (EngineUnreachable, TimedOut) as exc:
             log.warning("resume_postponed", reason=exc.message)
+            return False
+        except OrchestratorError as exc:
+            log.warning("not_resumed", reason=exc.message)
+        except Exception:
+            log.exception("resume_broke")
         finally:
+            self.fleet.begun.set()
             self.resumed.set()
+        return True
 
 
 def _log_progress(text: str) -> None:
