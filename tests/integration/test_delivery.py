@@ -31,7 +31,7 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.events import Event
 from orchestrator.core.places import Home
-from orchestrator.core.ports import Checkpoint
+from orchestrator.core.ports import Checkpoint, ThreadStatus
 from orchestrator.core.receipt import Delivery, Mode, Receipt, Route
 from orchestrator.core.session import Session
 from orchestrator.daemon.clock import SystemClock
@@ -255,23 +255,29 @@ async def test_a_message_waits_for_the_turn_to_end(stage: Stage) -> None:
     assert len({first.turn_id, second.turn_id, third.turn_id}) == 3
 
 
-async def test_a_message_never_joins_a_turn_that_was_not_recorded_yet(stage: Stage) -> None:
+async def test_a_message_never_joins_a_turn_that_was_not_recorded_yet(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A person began it on the screen, and the recorder is behind: codex's own word counts."""
     held = await stage.attach()
     await held.journal.until(lambda: held.journal.state.activity is Activity.IDLE)
+    status, asked = stage.codex.status, list[str]()
+
+    async def counted(thread_id: str) -> ThreadStatus:
+        asked.append(thread_id)
+        return await status(thread_id)
+
+    monkeypatch.setattr(stage.codex, "status", counted)
     stage.hold()
     stage.codex.typed(THREAD, "by hand")
     receipt = await send(held, "queued")
-    await until(lambda: stage.took["by hand"] == 1)
-    for _ in range(5):
-        await held.deliverer._surroundings()
-    assert stage.took["queued"] == 0
+    await until(lambda: stage.took["queued"] > 0 or len(asked) > 5)
+    assert stage.took == {"by hand": 1}
     stage.release()
     stage.codex.complete(THREAD)
     await reaches(held, receipt, Delivery.COMMITTED)
-    turns = {
-        e.draft.text: e.draft.turn_id for e in await stage.events() if e.draft.type == Event.USER_MESSAGE
-    }
+    said = [e.draft for e in await stage.events() if e.draft.type == Event.USER_MESSAGE]
+    turns = {draft.text: draft.turn_id for draft in said}
     assert turns["by hand"] != turns["queued"]
 
 
