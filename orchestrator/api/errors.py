@@ -30,7 +30,10 @@ def install(app: FastAPI) -> None:
     async def malformed(_: Request, exc: RequestValidationError) -> JSONResponse:
         first = exc.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part != "body")
-        return JSONResponse(error_body("invalid_input", f"{where}: {first['msg']}"), status_code=422)
+        return JSONResponse(
+            error_body("invalid_input", f"{where}: {first['msg'].removeprefix('Value error, ')}"),
+            status_code=422,
+        )
 
     @app.exception_handler(HTTPException)
     async def no_such_route(_: Request, exc: HTTPException) -> JSONResponse:

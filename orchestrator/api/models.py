@@ -1,12 +1,44 @@
 """What the HTTP API takes and gives. The answers' fields are fixed: programs read them by name."""
 
-from typing import Any
+import unicodedata
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from orchestrator.core.policies import Approval, Reasoning, Sandbox
 from orchestrator.core.receipt import Mode, Receipt, Route
 from orchestrator.sessions.observe import View
+
+LONGEST_LINE = 4_096
+LONGEST_NAME = 128
+MOST_TAGS = 32
+
+
+def _one_line(text: str) -> str:
+    """It will stand in logs, labels and notes, where a control character could pass for something else."""
+    if any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in text):
+        raise ValueError("it must be one line of text without control characters")
+    return text
+
+
+def _utf8(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        raise ValueError("it must be text that UTF-8 can hold") from exc
+    return text
+
+
+def _no_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("it must not contain NUL")
+    return _utf8(text)
+
+
+Line = Annotated[str, Field(max_length=LONGEST_LINE), AfterValidator(_one_line)]
+Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_one_line)]
+HostPath = Annotated[str, Field(max_length=LONGEST_LINE), AfterValidator(_no_nul)]
+Text = Annotated[str, AfterValidator(_utf8)]
 
 
 class Request(BaseModel):
@@ -19,22 +51,22 @@ class LaunchRequest(Request):
     """`POST /v1/sessions`. What is left out is the setting's value; memory is in bytes."""
 
     role: str
-    prompt: str = ""
-    workspace: str = ""
-    branch: str = ""
-    model: str = ""
+    prompt: Text = ""
+    workspace: HostPath = ""
+    branch: Line = ""
+    model: Line = ""
     reasoning: Reasoning | None = None
     sandbox: Sandbox | None = None
     approval: Approval | None = None
-    developer_instructions: str = ""
-    image: str = ""
-    secrets: dict[str, str] = Field(default_factory=dict)
+    developer_instructions: Text = ""
+    image: Line = ""
+    secrets: dict[str, HostPath] = Field(default_factory=dict)
     memory: int | None = Field(default=None, ge=64 * 1024**2)
-    cpus: float | None = Field(default=None, gt=0)
+    cpus: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     pids: int | None = Field(default=None, ge=32)
-    parent: str = ""
-    base_url: str = ""
-    sender: str = Field(default="operator", alias="from")
+    parent: Name = ""
+    base_url: Line = ""
+    sender: Name = Field(default="operator", alias="from", min_length=1)
     another: bool = False
     dry_run: bool = False
 
@@ -42,11 +74,11 @@ class LaunchRequest(Request):
 class InputRequest(Request):
     """`POST /v1/sessions/{session}/input`."""
 
-    text: str
+    text: Text
     mode: Mode = Mode.QUEUE
     route: Route = Route.AUTO
-    sender: str = Field(default="operator", alias="from")
-    tags: tuple[str, ...] = ()
+    sender: Name = Field(default="operator", alias="from", min_length=1)
+    tags: tuple[Name, ...] = Field(default=(), max_length=MOST_TAGS)
     system: bool = False
     dry_run: bool = False
 
