@@ -20,10 +20,12 @@ def stop_daemon(home: Path) -> bool:
     Raises:
         TimedOut: it was told, and still holds it.
     """
-    path = places.listening_at(home)
-    if not listens(path):
+    if listens(places.listening_at(home)):
+        _tell(home)
+    elif not _held(home):
         return False
-    _tell(home)
+    else:
+        _signal(home)
     try:
         with FileLock(places.lock_path(home), timeout=STOP_SECONDS):
             return True
@@ -33,6 +35,28 @@ def stop_daemon(home: Path) -> bool:
         ) from exc
 
 
+def _held(home: Path) -> bool:
+    """Whether a daemon has the lease, though it cannot be reached: its socket may have been removed."""
+    try:
+        with FileLock(places.lock_path(home), timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # there is no such directory
+        return False
+
+
+def _signal(home: Path) -> None:
+    """Only while the lease is held: what an ended daemon left may name another program's process."""
+    record = places.read_daemon_record(home)
+    if record is None:
+        raise DaemonUnreachable(
+            f"a daemon holds {home}, but cannot be reached and does not say who it is",
+            hint=f"`fuser {places.lock_path(home)}` names its process",
+        )
+    os.kill(record.pid, signal.SIGTERM)
+
+
 def _tell(home: Path) -> None:
     """By its API; by SIGTERM where another version's API will not have it."""
     try:
@@ -40,7 +64,4 @@ def _tell(home: Path) -> None:
     except (ConnectionLost, DaemonUnreachable):  # it ended before it had answered
         return
     except DaemonVersionMismatch:
-        record = places.read_daemon_record(home)
-        if record is None:
-            raise
-        os.kill(record.pid, signal.SIGTERM)
+        _signal(home)
