@@ -56,9 +56,10 @@ class Daemon:
         results = await resume_all(self.fleet, progress, dry_run=dry_run)
         if dry_run:
             return results
-        told = [self._untold.get(r.session_id, r) if r.action == ATTACHED else r for r in results]
-        self._untold.clear()
-        return told
+        untold, self._untold = self._untold, {}
+        told = [untold.pop(r.session_id, r) if r.action == ATTACHED else r for r in results]
+        known = {r.session_id for r in told}
+        return [*told, *(r for name, r in untold.items() if name not in known)]
 
     async def status(self) -> dict[str, Any]:
         """Who this daemon is, what it serves, and whether its engine answers."""

@@ -340,6 +340,8 @@ async def test_a_launch_that_died_with_its_daemon_does_not_hold_its_role(tmp_pat
     again.world.registry.put(left)
     async with again.daemon.running():
         new = await again.launch()
+        told = await again.daemon.resume(print, dry_run=False)
+        assert {r.found for r in told if r.session_id == left.session_id} == {"a launch that was cut off"}
         assert [s.session_id for s in again.world.registry.sessions()] == [new.session_id]
 
 
