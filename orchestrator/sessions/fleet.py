@@ -71,9 +71,12 @@ class Fleet:
 
         Raises:
             SessionNotRunning: this daemon does not hold it.
+            EngineUnreachable: nobody can tell whether it runs.
         """
         attachment = await self.soon(session.session_id)
         if attachment is None:
+            if session.live:
+                await self.containers()  # an engine that is away says so here
             raise SessionNotRunning(
                 f"{session.role} ({session.session_id}) is not running",
                 hint="`orchestrator resume-all` starts what should run; `orchestrator launch` a new one",
