@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from orchestrator.core.envelope import timestamp
-from orchestrator.core.errors import InvalidInput, LaunchFailed
+from orchestrator.core.errors import InvalidInput, LaunchFailed, SessionNotFound
 from orchestrator.core.events import Event
 from orchestrator.core.identity import check_role, container_name, session_id
 from orchestrator.core.places import CODEX_LOGIN
@@ -89,6 +90,7 @@ async def launch(fleet: Fleet, order: Order, progress: Progress) -> Launched:
     Raises:
         RoleBusy: the role has a live session, and `another` was not asked for.
         LaunchFailed, TimedOut: codex did not come up, or it was stopped before it was.
+        EngineUnreachable: nothing is left, but where it went away meanwhile: the next launch clears up then.
     """
     world = fleet.world
     order = with_login(world, order)
@@ -97,6 +99,7 @@ async def launch(fleet: Fleet, order: Order, progress: Progress) -> Launched:
     if order.workspace:
         warnings += await asyncio.to_thread(world.workspaces.check, order.workspace, session.agent_uid)
     await _former_ones(fleet, order.role)
+    await world.engine.facts()  # an engine that is away says so before anything is claimed
     async with fleet.changing(session.session_id):
         world.registry.claim(session, another=order.another)
         bringing = asyncio.create_task(_bring_up(fleet, session, order, progress))
@@ -112,11 +115,22 @@ async def launch(fleet: Fleet, order: Order, progress: Progress) -> Launched:
 
 
 async def _former_ones(fleet: Fleet, role: str) -> None:
-    """What a former daemon left of this role is seen to first: a launch that died with it holds no role."""
+    """What is left of this role is seen to first: a launch that was cut off holds no role."""
     await fleet.begun.wait()
     for session in fleet.world.registry.sessions():
         if session.role == role and session.session_id not in fleet.launching:
             await fleet.steady(session.session_id)
+            if session.live and not session.container_id:
+                await _forget_cut_off(fleet, session.session_id)
+
+
+async def _forget_cut_off(fleet: Fleet, session_id: str) -> None:
+    """A launch whose end could not be cleared up, because the engine was away by then."""
+    async with fleet.changing(session_id):
+        with suppress(SessionNotFound):
+            session = fleet.world.registry.get(session_id)
+            if session.live and not session.container_id:
+                await forget(fleet.world, session)
 
 
 async def _unless_cut_off(bringing: asyncio.Task[Session]) -> Session:
