@@ -48,7 +48,7 @@ class Done:
 class Team:
     """One data directory; `run` is the command line itself."""
 
-    def __init__(self, root: Path, model: ModelServer, host: str = "") -> None:
+    def __init__(self, root: Path, model: ModelServer, host: str = "", image: str = "") -> None:
         self.root = root
         self.model = model
         self.environment = {**os.environ, "ORCHESTRATOR_HOME": str(root), "USER": "operator"}
@@ -58,7 +58,7 @@ class Team:
         root.mkdir(parents=True, exist_ok=True)
         endpoint = f"http://host.docker.internal:{model.port}/v1"
         (root / "orchestrator.toml").write_text(
-            f'[model]\nbase_url = "{endpoint}"\n[send]\nrate_per_minute = 600\n'
+            f'[model]\nbase_url = "{endpoint}"\n[send]\nrate_per_minute = 600\n[agent]\nimage = "{image}"\n'
         )
 
     def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
