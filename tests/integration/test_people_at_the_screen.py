@@ -35,9 +35,9 @@ async def socket() -> AsyncIterator[str]:
     folder = tempfile.mkdtemp(prefix="o")
     path = f"{folder}/s"
     with as_file(files("orchestrator.supervisor") / "tmux.conf") as conf:
-        subprocess.run(
-            ["tmux", "-f", conf, "-S", path, "new-session", "-d", "-s", SESSION, "-n", "codex", "cat"],
-            check=True,
+        await run(
+            ["tmux", "-f", str(conf), "-S", path, "new-session", "-d", "-s", SESSION, "-n", "codex", "cat"],
+            b"",
         )
     yield path
     await run(["tmux", "-S", path, "kill-server"], b"")
