@@ -12,8 +12,8 @@ from orchestrator.client.client import Client
 from orchestrator.core.errors import ConnectionLost, DaemonUnreachable, TimedOut
 from orchestrator.daemon import home as places
 
-#: One question's share of a long wait.
-SLICE_SECONDS = 10.0
+#: One question's share of a long wait; a codex that does not answer is known for it by then.
+SLICE_SECONDS = 12.0
 #: How long a follower waits for another daemon after its own died.
 RETURN_SECONDS = 30.0
 POLL_SECONDS = 0.2

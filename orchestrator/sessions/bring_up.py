@@ -9,6 +9,7 @@ from orchestrator.core.session import Session
 from orchestrator.sessions.attach import Attachment
 from orchestrator.sessions.fleet import Fleet
 from orchestrator.sessions.ready import until_ready
+from orchestrator.sessions.supervised import Supervised
 from orchestrator.sessions.world import World
 
 
@@ -29,11 +30,11 @@ async def create_and_start(fleet: Fleet, session: Session) -> Session:
 
 
 async def ready_and_attached(
-    fleet: Fleet, session: Session, *, after_boot: int, event: Event, detail: dict[str, object]
+    fleet: Fleet, session: Session, *, before: Supervised | None, event: Event, detail: dict[str, object]
 ) -> Attachment:
     """Wait for the supervisor, note the thread and the branch in the record, and hold the session."""
     world = fleet.world
-    status = await until_ready(world, session, after_boot=after_boot)
+    status = await until_ready(world, session, before=before)
     session = replace(
         session,
         thread_id=world.folders.thread_id(session) or status.thread_id,

@@ -1,9 +1,10 @@
 """From a role to a running session: claim the role, make the folder, start the container, wait for codex."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from orchestrator.core.envelope import timestamp
 from orchestrator.core.errors import InvalidInput, LaunchFailed, SessionNotFound
@@ -16,6 +17,7 @@ from orchestrator.core.session import Session
 from orchestrator.sessions.bring_up import create_and_start, forget, ready_and_attached
 from orchestrator.sessions.fleet import Fleet
 from orchestrator.sessions.step import Step
+from orchestrator.sessions.supervised import Supervised
 from orchestrator.sessions.world import World
 
 
@@ -159,23 +161,32 @@ async def _bring_up(fleet: Fleet, session: Session, order: Order, progress: Prog
     session = replace(session, image=image)
     progress("preparing the session's folder")
     config = world.config(session.policies, session.base_url)
-    await asyncio.to_thread(world.folders.prepare, session, config=config, secrets=order.secrets)
+    await _whole(asyncio.to_thread(world.folders.prepare, session, config=config, secrets=order.secrets))
     folder = world.home.folder(session.role, session.session_id)
     if session.workspace == str(folder.workspace):
-        await asyncio.to_thread(
-            world.workspaces.clone, order.workspace, session.workspace, order.branch, session.agent_uid
-        )
+        place = (order.workspace, session.workspace, order.branch, session.agent_uid)
+        await _whole(asyncio.to_thread(world.workspaces.clone, *place))
     progress("starting the container")
     session = await create_and_start(fleet, session)
     progress("waiting for codex")
     attachment = await ready_and_attached(
         fleet,
         session,
-        after_boot=0,
+        before=Supervised(),
         event=Event.SESSION_LAUNCHED,
         detail={"image": image, "model": session.policies.model, "workspace": session.workspace},
     )
     return attachment.session
+
+
+async def _whole(work: Coroutine[Any, Any, None]) -> None:
+    """A thread's work goes on when its caller is cancelled; what it makes is removed after that."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 async def _undo(fleet: Fleet, session: Session) -> None:

@@ -11,13 +11,11 @@ INSPECT_EVERY = 10
 _OVER = frozenset({ContainerState.EXITED, ContainerState.DEAD})
 
 
-def boot_number(world: World, session: Session) -> int:
-    """How often the supervisor has started so far; what is waited for is a later one."""
-    return supervised(world, session).boot
+async def until_ready(world: World, session: Session, *, before: Supervised | None) -> Supervised:
+    """The supervisor's status once it is ready, in a later start than the one that `before` tells of.
 
-
-async def until_ready(world: World, session: Session, *, after_boot: int) -> Supervised:
-    """The supervisor's status once it is ready in a later boot than `after_boot`.
+    Where it was not started anew, there is no `before`: what it says now counts. A supervisor that refuses
+    to start at all says so without counting a boot.
 
     Raises:
         LaunchFailed: it gave up, with its own reason.
@@ -27,10 +25,11 @@ async def until_ready(world: World, session: Session, *, after_boot: int) -> Sup
     looked = 0
     while world.clock.monotonic() < deadline:
         status = supervised(world, session)
-        fresh = status.boot > after_boot
-        if fresh and status.phase == "ready":
+        booted = before is None or status.boot > before.boot
+        if booted and status.phase == "ready":
             return status
-        if fresh and status.phase == "failed":
+        spoke = before is None or status.updated_at != before.updated_at
+        if (booted or spoke) and status.phase == "failed":
             raise LaunchFailed(f"the supervisor gave up: {status.reason or 'without a reason'}")
         looked += 1
         if looked % INSPECT_EVERY == 0:

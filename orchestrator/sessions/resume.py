@@ -12,9 +12,9 @@ from orchestrator.core.session import Session
 from orchestrator.sessions.bring_up import create_and_start, forget, ready_and_attached
 from orchestrator.sessions.diagnosis import Action, Diagnosis, diagnose
 from orchestrator.sessions.fleet import Fleet
-from orchestrator.sessions.ready import boot_number
 from orchestrator.sessions.records import rebuild_missing
 from orchestrator.sessions.stop import stop_alone
+from orchestrator.sessions.supervised import supervised
 from orchestrator.sessions.watch import inspected
 
 log = structlog.get_logger()
@@ -113,7 +113,7 @@ async def _act(fleet: Fleet, session: Session, diagnosis: Diagnosis) -> None:
         await stop_alone(fleet, session)
         return
     await fleet.detach(session.session_id, {"why": diagnosis.found})
-    boots = boot_number(fleet.world, session)
+    before = supervised(fleet.world, session)
     if action is Action.UNPAUSE:
         await engine.unpause(session.container_name)
     elif action is Action.START:
@@ -126,7 +126,7 @@ async def _act(fleet: Fleet, session: Session, diagnosis: Diagnosis) -> None:
     await ready_and_attached(
         fleet,
         session,
-        after_boot=boots if fresh else boots - 1,
+        before=before if fresh else None,
         event=Event.SESSION_RESUMED,
         detail={"found": diagnosis.found, "action": action.value},
     )

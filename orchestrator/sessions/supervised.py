@@ -17,6 +17,7 @@ class Supervised:
     phase: str = ""
     reason: str = ""
     thread_id: str = ""
+    updated_at: str = ""
     walls: Mapping[str, Any] = field(default_factory=dict)
     fault: str = ""
 
@@ -34,6 +35,7 @@ def supervised(world: World, session: Session) -> Supervised:
         phase=_text(said.get("phase")),
         reason=_text(said.get("reason")),
         thread_id=_text(said.get("thread_id")),
+        updated_at=_text(said.get("updated_at")),
         walls=walls if isinstance(walls, dict) else {},
         fault="" if fit else "its status file holds values that no supervisor writes",
     )

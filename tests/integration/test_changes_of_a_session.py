@@ -1,125 +1,34 @@
-"""Launch, stop, remove and resume of one session while each other runs, on in-memory containers.
-
-The registry, the store and the folders are real. `Slow` holds an engine's or a builder's call back until
-a test lets it go on, so each race is run in the order that hurts.
-"""
+"""Launch, stop, remove and resume of one session while each other runs."""
 
 import asyncio
+import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator.core.errors import LaunchFailed, OrchestratorError, SessionNotFound, SessionNotRunning
+from orchestrator.core.errors import (
+    LaunchFailed,
+    OrchestratorError,
+    SessionNotFound,
+)
 from orchestrator.core.events import Event
-from orchestrator.core.places import Home
-from orchestrator.core.policies import Policies
 from orchestrator.core.ports import ContainerState
-from orchestrator.core.receipt import Delivery, Mode, Receipt, Route
+from orchestrator.core.receipt import Delivery
 from orchestrator.core.session import Desired, Session
-from orchestrator.daemon.daemon import Daemon
-from orchestrator.daemon.dry import dry_world
 from orchestrator.sessions import waits
-from orchestrator.sessions.input import send
-from orchestrator.sessions.launch import Order, launch
 from orchestrator.sessions.observe import view, views
 from orchestrator.sessions.resume import resume_all
 from orchestrator.sessions.stop import remove, stop
-from orchestrator.sessions.world import Rules
+from orchestrator.testing.store import InMemoryWorkspaces
 from orchestrator.testing.waiting import until
+from tests.integration.dry_stage import Slow, Stage, spoil_status, stage
 
-
-class Slow:
-    """Anything of the world; `hold_back(name)` makes the next call of that name wait for `go_on(name)`."""
-
-    def __init__(self, real: Any) -> None:
-        self._real = real
-        self._gates: dict[str, asyncio.Event] = {}
-        self.reached: set[str] = set()
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(self._real, name)
-        return self._gated(name, real) if name in self._gates else real
-
-    def _gated(self, name: str, real: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            gate = self._gates[name]
-            self.reached.add(name)
-            await gate.wait()
-            return await real(*args, **kwargs)
-
-        return call
-
-    def hold_back(self, name: str) -> None:
-        self._gates[name] = asyncio.Event()
-
-    def go_on(self, name: str) -> None:
-        self._gates.pop(name).set()
-        self.reached.discard(name)
-
-    async def arrives(self, name: str) -> None:
-        await until(lambda: name in self.reached)
-
-
-class Stage:
-    """A daemon without its socket."""
-
-    def __init__(self, home: Path) -> None:
-        world = dry_world(Home(PurePosixPath(home)), Rules(ready_seconds=10.0, settle_seconds=5.0))
-        self.engine, self.images = Slow(world.engine), Slow(world.images)
-        self.world = replace(world, engine=self.engine, images=self.images)
-        self.daemon = Daemon(self.world, runtime="dry", socket="")
-        self.fleet = self.daemon.fleet
-
-    async def launch(self, role: str = "reviewer") -> Session:
-        return (await launch(self.fleet, Order(role=role, policies=Policies()), print)).session
-
-    async def send(self, session: Session, text: str) -> Receipt:
-        return await send(
-            self.fleet,
-            session,
-            text,
-            mode=Mode.QUEUE,
-            wish=Route.AUTO,
-            sender="ana",
-            tags=(),
-            system=False,
-        )
-
-    def codex(self, session: Session, *, manual: bool = True) -> Any:
-        """Its codex, whose turns end when told to."""
-        codex: Any = self.world.codex(session)
-        codex._manual = manual
-        return codex
-
-    async def state(self, session: Session) -> ContainerState | None:
-        seen = (await self.fleet.containers()).get(session.session_id)
-        return seen.state if seen else None
-
-    async def story(self, session: Session) -> list[str]:
-        page = await self.world.store.latest(session.session_id, 1000)
-        return [e.draft.type for e in page.envelopes]
-
-    async def receipt(self, receipt: Receipt) -> Receipt:
-        return await self.world.store.receipt(receipt.message_id)
-
-    async def nothing_left(self, session: Session) -> None:
-        assert self.world.registry.sessions() == []
-        assert await self.fleet.containers() == {}
-        assert self.world.folders.status(session) == {}
-        assert self.fleet.held(session.session_id) is None
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    made = Stage(tmp_path)
-    async with made.daemon.running():
-        await made.daemon.resumed.wait()
-        yield made
+__all__ = ["stage"]
 
 
 async def launching(stage: Stage, gate: Slow, name: str) -> tuple[asyncio.Task[Session], Session]:
@@ -163,6 +72,47 @@ async def test_a_caller_that_leaves_during_a_launch_leaves_nothing(stage: Stage)
     with pytest.raises(asyncio.CancelledError):
         await task
     await stage.nothing_left(session)
+
+
+async def test_a_launch_cut_off_while_its_workspace_is_cloned_leaves_nothing(stage: Stage) -> None:
+    """A thread cannot be cancelled: what git still writes is removed after git has ended."""
+    cloning, go_on = threading.Event(), threading.Event()
+
+    class SlowGit(InMemoryWorkspaces):
+        def clone(self, origin: str, target: str, branch: str, agent_uid: int) -> None:
+            cloning.set()
+            go_on.wait(20)
+            (Path(target) / "late").mkdir(parents=True)
+
+    stage.fleet.world = replace(stage.world, workspaces=SlowGit())
+    task = asyncio.create_task(stage.launch())
+    await asyncio.to_thread(cloning.wait, 10)
+    session = stage.fleet.find("reviewer")
+    task.cancel()
+    over, _ = await asyncio.wait({task}, timeout=0.3)
+    assert not over, "it was cleared up under git's hands"
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await stage.nothing_left(session)
+    assert not list(Path(stage.world.home.root).glob("outputs/agents/*/*"))  # noqa: ASYNC240 - a small folder
+
+
+async def test_a_supervisor_that_refuses_to_start_is_heard_at_once(stage: Stage) -> None:
+    """It counts no boot then; its reason is told, not that the time is over."""
+    session = await stage.launch()
+    stage.engine._real.crash(session.container_name)
+    told = {
+        "schema": 1,
+        "phase": "failed",
+        "reason": "thread.json is missing",
+        "boot": 0,
+        "updated_at": "now",
+    }
+    stage.engine._real._started = lambda _: spoil_status(stage, session, json.dumps(told))
+    await until(lambda: stage.fleet.held(session.session_id) is None)
+    [result] = await resume_all(stage.fleet, print)
+    assert (result.ok, result.detail) == (False, "the supervisor gave up: thread.json is missing")
 
 
 async def test_what_is_stopped_while_resuming_looks_elsewhere_stays_stopped(stage: Stage) -> None:
@@ -220,71 +170,6 @@ def _answers(found: list[Any]) -> Any:
 
     containers.asked = 0  # type: ignore[attr-defined]
     return containers
-
-
-async def test_messages_of_a_stopped_session_get_an_end_that_is_true(stage: Stage) -> None:
-    """What codex has is committed; what waited has failed, and says why. Waiters are told at once."""
-    session = await stage.launch()
-    stage.codex(session)
-    taken, queued = await stage.send(session, "first"), await stage.send(session, "second")
-    await waits.committed(stage.fleet, taken.message_id, 10)
-    waiting = asyncio.create_task(waits.committed(stage.fleet, queued.message_id, 60))
-    turn = asyncio.create_task(waits.turn_of(stage.fleet, await stage.receipt(taken), 60))
-    await asyncio.sleep(0)
-    await stop(stage.fleet, session)
-    assert (await stage.receipt(taken)).state is Delivery.COMMITTED
-    failed = await asyncio.wait_for(waiting, 5)
-    assert (failed.state, failed.reason) == (Delivery.FAILED, "the session was stopped before it went")
-    with pytest.raises(SessionNotRunning):
-        await asyncio.wait_for(turn, 5)
-    with pytest.raises(SessionNotRunning):
-        await stage.send(session, "third")
-
-
-async def test_a_message_on_its_way_when_the_session_ends_is_unknown(stage: Stage) -> None:
-    """It may have arrived; the recorder settles it if it ever speaks again."""
-    session = await stage.launch()
-    codex = stage.codex(session)
-    codex._sink = lambda _: None  # the recorder is gone
-    sent = await stage.send(session, "lost?")
-    held = stage.fleet.held(session.session_id)
-    assert held is not None
-    await held.journal.until(lambda: any(r.state is not Delivery.QUEUED for r in held.journal.outbox))
-    await stop(stage.fleet, session)
-    assert (await stage.receipt(sent)).state is Delivery.UNKNOWN
-
-
-async def test_what_waits_when_a_container_dies_goes_when_it_is_back(stage: Stage) -> None:
-    """The session is still wanted, so its queue survives; a wait goes on across the gap."""
-    session = await stage.launch()
-    codex = stage.codex(session)
-    first, second = await stage.send(session, "first"), await stage.send(session, "second")
-    await waits.committed(stage.fleet, first.message_id, 10)
-    waiting = asyncio.create_task(waits.committed(stage.fleet, second.message_id, 30))
-    stage.engine._real.crash(session.container_name)
-    await until(lambda: stage.fleet.held(session.session_id) is None)
-    assert (await stage.receipt(second)).state is Delivery.QUEUED
-    with pytest.raises(SessionNotRunning, match="does not run"):
-        await waits.committed(stage.fleet, second.message_id, 0.01)
-    codex.complete(session.thread_id)
-    await resume_all(stage.fleet, print)
-    assert (await asyncio.wait_for(waiting, 20)).state is Delivery.COMMITTED
-
-
-async def test_messages_that_waited_for_a_dead_container_fail_when_it_is_stopped(stage: Stage) -> None:
-    """No task holds the session any more; its messages are ended all the same."""
-    session = await stage.launch()
-    stage.codex(session)
-    first, second = await stage.send(session, "first"), await stage.send(session, "second")
-    await waits.committed(stage.fleet, first.message_id, 10)
-    stage.engine._real.crash(session.container_name)
-    await until(lambda: stage.fleet.held(session.session_id) is None)
-    await stop(stage.fleet, session)
-    assert (await stage.receipt(second)).state is Delivery.FAILED
-
-
-def spoil_status(stage: Stage, session: Session, content: str) -> None:
-    Path(stage.world.home.folder(session.role, session.session_id).status_file).write_text(content)
 
 
 async def test_an_unreadable_status_is_one_session_s_trouble(stage: Stage) -> None:

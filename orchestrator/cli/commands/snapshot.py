@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from orchestrator.cli.connect import client
-from orchestrator.cli.invocation import Verb
+from orchestrator.cli.invocation import Verb, current
 from orchestrator.cli.names import session_argument
 from orchestrator.cli.output import answer, style
 from orchestrator.cli.transcript import plain, render
@@ -25,6 +25,8 @@ def snapshot(session: str, *, lines: int | None, full: bool) -> None:
 def _show(found: Any) -> None:
     click.echo(style(f"{found['role']} {found['session_id']} {found['state']}", bold=True))
     click.echo(plain(found["screen"]).rstrip("\n"))
+    if found["screen_error"]:
+        current().note(f"warning: the screen cannot be read: {plain(found['screen_error'])}")
     told = [text for text in (render(view, style) for view in found["transcript"]) if text]
     if told:
         click.echo(style("─" * 40, dim=True))

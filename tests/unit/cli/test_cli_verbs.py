@@ -264,7 +264,7 @@ def test_snapshot_shows_the_screen_and_the_last_events(orchestrator: Run, daemon
     }
     event |= {"role": "reviewer", "from": "", "tags": [], "text": "Done.", "data": {}}
     head = {"session_id": "abc0000000", "role": "reviewer", "state": "idle", "next_seq": 9}
-    daemon.will(says({**head, "screen": "> hello\x07\n\n\n", "transcript": [event]}))
+    daemon.will(says({**head, "screen": "> hello\x07\n\n\n", "screen_error": "", "transcript": [event]}))
     text = orchestrator("snapshot", "reviewer", "--lines", "5", "--full").stdout
     assert text.startswith("reviewer abc0000000 idle\n> hello\n───")
     assert text.endswith("03:04:05  reviewer\n    Done.\n")
