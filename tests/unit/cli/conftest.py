@@ -32,7 +32,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Scripted]:
     path = current_socket_path(tmp_path)
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with listening(path) as script:
         yield script
 

@@ -145,6 +145,7 @@ def test_a_daemon_of_another_version_can_still_be_stopped(client: Client, script
     from orchestrator.daemon.home import DaemonRecord, record_path
 
     record = DaemonRecord(pid=1, version="9.9", socket=str(scripted.path), started_at="", project_id="")
+    record_path(client.home).parent.mkdir(parents=True, exist_ok=True)
     record_path(client.home).write_text(record.to_json())
     scripted.will(answer(b"{}", version="9.9"), answer(b"[]", version="9.9"))
     client.stop_daemon()
