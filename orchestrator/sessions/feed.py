@@ -9,10 +9,15 @@ from orchestrator.core.events import Event
 from orchestrator.core.ports import EventStore
 
 PAGE = 500
+#: A subscriber that is further behind than this reads what it missed from the store.
+LONGEST_QUEUE = 2_000
 
 
 class Feed:
-    """Subscribers of one session; each has a queue of its own, so a slow one delays nobody."""
+    """Subscribers of one session; each has a queue of its own, so a slow one delays nobody.
+
+    A full queue loses its oldest envelopes, never its newest: its reader sees by `seq` what is missing.
+    """
 
     def __init__(self) -> None:
         self._queues: set[asyncio.Queue[Envelope | None]] = set()
@@ -21,17 +26,17 @@ class Feed:
     def publish(self, envelopes: Sequence[Envelope]) -> None:
         for queue in self._queues:
             for envelope in envelopes:
-                queue.put_nowait(envelope)
+                _put(queue, envelope)
 
     def end(self) -> None:
         """No more will come: every subscriber's iteration ends after what it still has."""
         self._ended = True
         for queue in self._queues:
-            queue.put_nowait(None)
+            _put(queue, None)
 
     @contextmanager
     def subscribed(self) -> Iterator[asyncio.Queue[Envelope | None]]:
-        queue: asyncio.Queue[Envelope | None] = asyncio.Queue()
+        queue: asyncio.Queue[Envelope | None] = asyncio.Queue(LONGEST_QUEUE)
         self._queues.add(queue)
         if self._ended:
             queue.put_nowait(None)
@@ -39,6 +44,24 @@ class Feed:
             yield queue
         finally:
             self._queues.discard(queue)
+
+
+def _put(queue: asyncio.Queue[Envelope | None], value: Envelope | None) -> None:
+    if queue.full():
+        queue.get_nowait()
+    queue.put_nowait(value)
+
+
+async def _missed(store: EventStore, session_id: str, seen: int, live: Envelope) -> AsyncIterator[Envelope]:
+    """What lies between the last one seen and a live one, from the store; then that one."""
+    while live.seq > seen + 1:
+        page = await store.read(session_id, seen, min(PAGE, live.seq - seen - 1))
+        if not page.envelopes:
+            break
+        for envelope in page.envelopes:
+            seen = envelope.seq
+            yield envelope
+    yield live
 
 
 async def follow(
@@ -68,10 +91,12 @@ async def follow(
                 continue
             if live is None:
                 return
-            if live.seq > seen:
-                seen = live.seq
-                stopped = _ends(live, stopped=stopped)
-                yield live
+            if live.seq <= seen:
+                continue
+            async for envelope in _missed(store, session_id, seen, live):
+                seen = envelope.seq
+                stopped = _ends(envelope, stopped=stopped)
+                yield envelope
 
 
 def _ends(envelope: Envelope, *, stopped: bool) -> bool:

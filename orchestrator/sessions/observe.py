@@ -48,6 +48,8 @@ async def view(fleet: Fleet, session: Session) -> View:
 
 async def _view(fleet: Fleet, session: Session, containers: dict[str, Container] | None) -> View:
     held = fleet.held(session.session_id)
+    store = fleet.world.store
+    outbox = held.journal.outbox if held else await store.receipts(session.session_id, open_only=True)
     container = containers.get(session.session_id) if containers is not None else None
     state = held.journal.state if held else await _stored_state(fleet, session)
     if containers is not None and (container is None or container.state not in UP):
@@ -58,7 +60,7 @@ async def _view(fleet: Fleet, session: Session, containers: dict[str, Container]
         state=state,
         age_s=_age(state.since, fleet.world.clock.now()),
         container_state=_container_word(containers, container),
-        queued=sum(r.state is Delivery.QUEUED for r in held.journal.outbox) if held else 0,
+        queued=sum(r.state is Delivery.QUEUED for r in outbox),
         walls=status.walls,
         warnings=(*_of_the_moment(held, containers), *_warnings(session, status)),
     )

@@ -62,6 +62,7 @@ async def test_what_waits_when_a_container_dies_goes_when_it_is_back(stage: Stag
     stage.engine._real.crash(session.container_name)
     await until(lambda: stage.fleet.held(session.session_id) is None)
     assert (await stage.receipt(second)).state is Delivery.QUEUED
+    assert (await view(stage.fleet, session)).queued == 1
     with pytest.raises(SessionNotRunning, match="does not run"):
         await waits.committed(stage.fleet, second.message_id, 0.01)
     codex.complete(session.thread_id)
