@@ -50,9 +50,8 @@ def test_a_signal_ends_it_in_order(team: Team, number: signal.Signals) -> None:
     assert "Traceback" not in log
     team.text("send", "reviewer", "hello", "--wait", "turn")
     team.text("stop", "reviewer")
-    out, _ = stream.communicate(timeout=60)
-    seqs = [json.loads(line)["seq"] for line in out.splitlines()]
-    assert stream.returncode == 0
+    seqs = [json.loads(line)["seq"] for line in stream.stdout]
+    assert stream.wait(60) == 0
     assert seqs == list(range(2, len(seqs) + 2))
 
 
