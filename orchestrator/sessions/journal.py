@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 import structlog
 
 from orchestrator.core.activity import State, advance
-from orchestrator.core.envelope import Draft, Envelope, timestamp
+from orchestrator.core.envelope import Direction, Draft, Envelope, timestamp
 from orchestrator.core.errors import SessionNotRunning, StoreUnwritable
+from orchestrator.core.events import Event
 from orchestrator.core.ports import Checkpoint
 from orchestrator.core.receipt import Delivery, Receipt
 from orchestrator.core.session import Session
@@ -52,9 +53,30 @@ class Journal:
             self.state = advance(self.state, envelope.draft)
         self._seq = page.next_seq
         await self._load_outbox()
+        lost = await asyncio.to_thread(self._lost_history)
         await self._retell()
+        if lost is not None:
+            await self.write(lost)
         if self._untold:
             log.error("transcript_behind", session_id=self.session.session_id)
+
+    def _lost_history(self) -> Draft | None:
+        """What to declare where the transcript knows more than the store: the store was lost or replaced."""
+        try:
+            told = self._transcript.last_seq()
+            if told <= self._seq:
+                return None
+            kept = self._transcript.set_aside()
+        except StoreUnwritable as exc:
+            log.error("transcript_unreadable", session_id=self.session.session_id, reason=exc.message)  # noqa: TRY400 - the reason says it
+            return None
+        return Draft(
+            timestamp=self.now(),
+            type=Event.GAP,
+            direction=Direction.SYSTEM,
+            text="the event store has lost what the transcript tells",
+            data={"first_seq": self._seq + 1, "last_seq": told, "kept_in": kept},
+        )
 
     async def _load_outbox(self) -> None:
         found = await self._store.receipts(self.session.session_id, open_only=True)

@@ -52,6 +52,16 @@ class NdjsonTranscript:
                 size = file.tell()
         self._last, self._size = fresh[-1].seq, size
 
+    def set_aside(self) -> str:
+        number = 1
+        while (aside := self._path.with_name(f"{self._path.name}.aside-{number}")).exists():
+            number += 1
+        with atomic.writing(self._path):
+            self._path.rename(aside)
+            atomic.sync_folder(self._path.parent)
+        self._size = -1
+        return str(aside)
+
 
 def _for_the_owner(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)

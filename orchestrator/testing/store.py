@@ -295,6 +295,7 @@ class InMemoryTranscript(_Failing):
     def __init__(self) -> None:
         super().__init__()
         self.envelopes: list[Envelope] = []
+        self.aside: list[list[Envelope]] = []
 
     def last_seq(self) -> int:
         return self.envelopes[-1].seq if self.envelopes else 0
@@ -304,6 +305,11 @@ class InMemoryTranscript(_Failing):
         if fresh:
             self._fail()
         self.envelopes += fresh
+
+    def set_aside(self) -> str:
+        self.aside.append(self.envelopes)
+        self.envelopes = []
+        return f"aside-{len(self.aside)}"
 
 
 class InMemoryWorkspaces(_Failing):

@@ -128,3 +128,13 @@ def test_two_that_write_one_file_write_each_line_once(tmp_path: Path) -> None:
     assert two.last_seq() == 0
     one.append(envelopes(1, 2))
     assert path.read_bytes() == lines(envelopes(1, 2))
+
+
+def test_one_that_is_set_aside_is_kept_and_another_begins(transcript: Transcript) -> None:
+    """Twice too, each under a name of its own."""
+    names = set()
+    for _ in range(2):
+        transcript.append(envelopes(1, 3))
+        names.add(transcript.set_aside())
+        assert transcript.last_seq() == 0
+    assert len(names) == 2

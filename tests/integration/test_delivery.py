@@ -741,3 +741,20 @@ async def test_the_next_daemon_knows_what_the_last_one_knew(stage: Stage) -> Non
     assert second.journal.state == state
     assert [r.message_id for r in second.journal.outbox] == [r.message_id for r in queued]
     assert await stage.transcript_is_whole()
+
+
+async def test_a_store_that_was_lost_is_declared_and_the_old_transcript_is_kept(stage: Stage) -> None:
+    """What codex said is read again from its recording; what only the store knew lies inside a gap."""
+    first = await stage.attach()
+    await reaches(first, await send(first, "one"), Delivery.COMMITTED)
+    await first.close()
+    told = stage.transcript.read_bytes()
+    await stage.store.forget(first.session.session_id)
+    second = await stage.attach()
+    [gap] = [e for e in await stage.events() if e.draft.type == Event.GAP]
+    assert gap.draft.data["last_seq"] == told.count(b"\n")
+    assert gap.draft.data["kept_in"] == f"{stage.transcript}.aside-1"
+    assert stage.transcript.with_name(f"{stage.transcript.name}.aside-1").read_bytes() == told
+    await until(lambda: _drained(second))
+    assert await stage.said(Event.USER_MESSAGE) == ["one"]
+    assert await stage.transcript_is_whole()

@@ -98,3 +98,6 @@ class Transcript(Protocol):
 
     def append(self, envelopes: Sequence[Envelope]) -> None:
         """Write those that follow `last_seq`, in order; the others are there already."""
+
+    def set_aside(self) -> str:
+        """Begin an empty one and keep what there is under another name, which is returned."""
