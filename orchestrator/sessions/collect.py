@@ -10,7 +10,7 @@ import structlog
 from orchestrator.codex.recording import Line, Unreadable, decode
 from orchestrator.codex.translate import translate, unreadable
 from orchestrator.core.envelope import Direction, Draft, timestamp
-from orchestrator.core.errors import StoreUnwritable
+from orchestrator.core.errors import InvalidInput, StoreUnwritable
 from orchestrator.core.events import Event
 from orchestrator.core.ports import Checkpoint, Clock, Recording
 from orchestrator.sessions.journal import Journal
@@ -60,6 +60,10 @@ class Collector:
                 )
                 await self._clock.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
+            except InvalidInput as exc:
+                log.error("event_unstorable", reason=exc.message)  # noqa: TRY400 - the reason says it
+                now = timestamp(self._clock.now())
+                drafts = [_gap(now, "events that cannot be stored", after.line + 1, reached.line)]
 
     def _translated(
         self, lines: Sequence[bytes], before: Checkpoint, after: Checkpoint
