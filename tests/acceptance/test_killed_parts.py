@@ -13,7 +13,8 @@ View = dict[str, Any]
 
 
 def pid_of(team: Team, view: View, pattern: str) -> str:
-    return team.inside(view, "pgrep", "-o", "-f", pattern)
+    """An engine under load can lose the output of a short run."""
+    return str(until(lambda: team.inside(view, "pgrep", "-o", "-f", pattern)))
 
 
 def supervisor(team: Team, view: View) -> str:
