@@ -134,4 +134,4 @@ async def test_without_user_namespaces_the_probe_says_that_codexs_sandbox_is_bro
     await box.up()
     walls = await box.method("supervisor/walls")
     assert walls["m"]["params"]["codex_sandbox"] == "broken"
-    assert box.status()["walls"]["detail"]
+    await until(lambda: bool(box.status().get("walls", {}).get("detail")))
