@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.docker, pytest.mark.agent]
 
 def labelled(team: Team) -> list[Any]:
     project = json.loads((team.root / "registry/project.json").read_text())["project_id"]
-    wanted = {"label": f"orchestrator.project={project}"}
-    return team.client.containers.list(all=True, filters=wanted, ignore_removed=True)
+    label = f"orchestrator.project={project}"
+    return team.client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
 
 
 def records(team: Team) -> list[Path]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from orchestrator.testing.model.server import ModelServer
+from orchestrator.testing.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
 
