@@ -52,7 +52,8 @@ async def _view(fleet: Fleet, session: Session, containers: dict[str, Container]
     outbox = held.journal.outbox if held else await store.receipts(session.session_id, open_only=True)
     container = containers.get(session.session_id) if containers is not None else None
     state = held.journal.state if held else await _stored_state(fleet, session)
-    if containers is not None and (container is None or container.state not in UP):
+    coming = session.session_id in fleet.launching
+    if not coming and containers is not None and (container is None or container.state not in UP):
         state = _stopped(state)
     status = supervised(fleet.world, session)
     return View(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.core.activity import Activity
 from orchestrator.core.errors import (
     LaunchFailed,
     OrchestratorError,
@@ -47,6 +48,7 @@ async def test_a_session_that_is_stopped_while_it_is_launched_leaves_nothing(
     if phase == "inspect":
         stage.engine._real._started = lambda _: None  # it never gets ready
     task, session = await launching(stage, stage.images if phase == "ensure" else stage.engine, phase)
+    assert (await view(stage.fleet, session)).state.activity is Activity.STARTING
     stopped = await stop(stage.fleet, session)
     assert stopped.desired is Desired.STOPPED
     with pytest.raises(LaunchFailed, match="stopped while it was being launched"):
