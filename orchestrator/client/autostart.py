@@ -15,7 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from orchestrator.core.errors import DaemonUnreachable, DataDirectoryBusy, InvalidInput, TimedOut
+from orchestrator.core.errors import (
+    DaemonUnreachable,
+    DataDirectoryBusy,
+    Exit,
+    InvalidInput,
+    SettingsInvalid,
+    TimedOut,
+)
 from orchestrator.daemon import home as places
 
 START_SECONDS = 30.0
@@ -39,6 +46,7 @@ def ensure_daemon(home: Path, *, seconds: float = START_SECONDS) -> Path:
 
     Raises:
         DaemonUnreachable: it could not be started; the message has its last log line.
+        SettingsInvalid: it refused its settings; the message names the place.
         TimedOut: it runs but did not listen in time.
     """
     path = places.listening_at(home)
@@ -107,6 +115,8 @@ def _wait(home: Path, child: subprocess.Popen[bytes], log: Path, began: int, dea
         path = places.listening_at(home)
         if listens(path):
             return path
+        if child.poll() == Exit.USAGE:
+            raise SettingsInvalid(_last_line(log, began), hint="`orchestrator config validate` checks again")
         if child.poll() not in {None, DataDirectoryBusy.exit_status}:
             raise DaemonUnreachable(
                 f"the daemon did not start: {_last_line(log, began)}", hint=f"its log is {log}"

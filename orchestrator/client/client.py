@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 from orchestrator.client import answers
 from orchestrator.client.autostart import ensure_daemon
 from orchestrator.client.connection import Request, ask, ask_bytes, ask_lines, ask_with_progress
-from orchestrator.core.errors import DaemonUnreachable
+from orchestrator.core.errors import DaemonUnreachable, ReceiptNotFound, SessionNotFound
 from orchestrator.daemon import home as places
 
 Progress = Callable[[str], None]
@@ -103,6 +103,8 @@ class Client:
 
     def receipt(self, message_id: str, *, wait: str, seconds: float) -> answers.ReceiptView:
         """The receipt as soon as it is what is waited for, or as it is when the time is over."""
+        if not _is_segment(message_id):
+            raise ReceiptNotFound(f"no message has the id {message_id!r}")
         path = _with(f"/v1/receipts/{quote(message_id, safe='')}", wait=wait, timeout=seconds)
         asked = Request(method="GET", path=path, seconds=seconds + HEARTBEAT_SECONDS)
         return cast("answers.ReceiptView", ask(self.socket(), asked))
@@ -159,7 +161,16 @@ class Client:
 
 
 def _at(selector: str) -> str:
+    if not _is_segment(selector):
+        raise SessionNotFound(
+            f"no session is called {selector!r}", hint="`orchestrator ps --all` lists the sessions"
+        )
     return f"/v1/sessions/{quote(selector, safe='')}"
+
+
+def _is_segment(name: str) -> bool:
+    """Whether a path can name it; anything else would reach another route."""
+    return bool(name) and "/" not in name and name not in {".", ".."}
 
 
 def _with(path: str, **query: object) -> str:

@@ -26,16 +26,23 @@ def test_serving_tells_the_address_for_containers_and_ends_with_ctrl_c(tmp_path:
     assert (served.returncode, err) == (0, b"")
 
 
-@pytest.mark.parametrize(("scenario", "said"), [("{", "cannot be played"), (None, "cannot be played")])
+@pytest.mark.parametrize(
+    ("verb", "scenario"),
+    [
+        (["serve", "--port", "0"], "{"),
+        (["serve", "--port", "0"], None),
+        (["up", "--dry-run"], '{"rules": 3}'),
+    ],
+)
 def test_a_scenario_that_cannot_be_played_is_one_clear_line(
-    tmp_path: Path, scenario: str | None, said: str
+    tmp_path: Path, verb: list[str], scenario: str | None
 ) -> None:
-    """Torn or missing, it is an input error."""
+    """Torn or missing, it is an input error, and no container is started for it."""
     path = tmp_path / "scenario.json"
     if scenario is not None:
         path.write_text(scenario)
-    argv = [SCRIPT, "model", "serve", "--scenario", str(path), "--port", "0"]
+    argv = [SCRIPT, "model", *verb, "--scenario", str(path)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert "cannot be played" in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -20,7 +20,7 @@ HOST_IN_CONTAINERS = "host.docker.internal"
 
 @click.group(cls=Verbs)
 def model() -> None:
-    """Play a model from a scenario file."""
+    """A scripted model, to try things without a key."""
 
 
 @model.command()
@@ -31,20 +31,29 @@ def model() -> None:
     "--host",
     default="0.0.0.0",  # noqa: S104 - containers reach no loopback
     show_default=True,
+    metavar="ADDRESS",
     help="Where to listen; containers reach no loopback.",
 )
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8123, show_default=True, help="0 takes a free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8123,
+    show_default=True,
+    metavar="N",
+    help="0 takes a free one.",
 )
 def serve(*, scenario: Path | None, host: str, port: int) -> None:
-    """Serve the scripted model until Ctrl-C; FILE is read again whenever it changes."""
+    """Serve it here until Ctrl-C.
+
+    FILE is read again whenever it changes.
+    """
     from orchestrator.testing.model.actions import ScenarioInvalid  # noqa: PLC0415 - only this verb needs it
     from orchestrator.testing.model.server import serve as play  # noqa: PLC0415 - as above
 
     try:
         play(host=host, port=port, scenario=scenario, ready=_tell)
     except ScenarioInvalid as exc:
-        raise InvalidInput(f"the scenario cannot be played: {exc}") from exc
+        raise _unplayable(exc) from exc
     except OSError as exc:
         raise InvalidInput(
             f"the model cannot listen at {host}:{port}: {exc.strerror or exc}",
@@ -61,9 +70,11 @@ def serve(*, scenario: Path | None, host: str, port: int) -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
 def up(*, scenario: Path | None, dry_run: bool) -> None:
-    """Run the scripted model as a container where this project's sessions reach it."""
+    """Run it as a container that the sessions reach."""
     from orchestrator.containers.scripted_model import BASE_URL  # noqa: PLC0415 - docker is heavy
 
+    if scenario:
+        _check(scenario)
     if dry_run:
         answer_or_plan({"plan": [{"who": "engine", "what": f"docker run the model at {BASE_URL}"}]}, _started)
         return
@@ -74,13 +85,28 @@ def up(*, scenario: Path | None, dry_run: bool) -> None:
 @model.command()
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
 def down(*, dry_run: bool) -> None:
-    """Remove that container again."""
+    """Remove the container of `model up`."""
     if dry_run:
         plan = {"plan": [{"who": "engine", "what": "docker rm -f the model's container"}]}
         answer_or_plan(plan, lambda _: None)
         return
     removed = asyncio.run(_container().stop())
     answer({"removed": removed}, lambda: click.echo("removed" if removed else "no model ran"))
+
+
+def _check(scenario: Path) -> None:
+    """Before a container is started: one that cannot play would only restart for ever."""
+    from orchestrator.testing.model.actions import ScenarioInvalid  # noqa: PLC0415 - only this verb needs it
+    from orchestrator.testing.model.scenario import load  # noqa: PLC0415 - as above
+
+    try:
+        load(scenario)
+    except ScenarioInvalid as exc:
+        raise _unplayable(exc) from exc
+
+
+def _unplayable(reason: ValueError) -> InvalidInput:
+    return InvalidInput(f"the scenario cannot be played: {reason}")
 
 
 def _container() -> "ModelContainer":
