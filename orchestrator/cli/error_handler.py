@@ -35,9 +35,13 @@ def guarded(run: Callable[[], object]) -> int:
 
 
 def _usage(error: click.ClickException) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        _write(error.format_message())  # the help, as it is: nothing was mistaken
+        return error.exit_code
     context = getattr(error, "ctx", None)
     hint = f"`{context.command_path} --help` shows how it is used" if context else ""
-    return _say("usage", error.format_message(), hint, Exit(error.exit_code))
+    message = " ".join(line.strip() for line in error.format_message().splitlines())
+    return _say("usage", message, hint, Exit(error.exit_code))
 
 
 def _say(code: str, message: str, hint: str, status: Exit) -> int:

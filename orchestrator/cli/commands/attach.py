@@ -23,7 +23,10 @@ ROWS, COLUMNS = 24, 80
 @click.option("-r", "--read-only", is_flag=True, help="Look, without being able to type.")
 @click.option("--print", "print_only", is_flag=True, help="Print the command instead of running it.")
 def attach(session: str, *, read_only: bool, print_only: bool) -> None:
-    """Open a session's screen here; off a terminal, print the command that does. Leave with Ctrl-B d."""
+    """Open a session's screen here; leave with Ctrl-B d.
+
+    Off a terminal it prints the command that does.
+    """
     argv = client().attach(session, read_only=read_only)
     if current().json:
         print_json({"argv": argv})

@@ -15,9 +15,12 @@ _HOWTO = {
 
 
 @click.command(cls=Verb)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", metavar="bash|zsh|fish", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the completion script of a shell: commands, options, roles and session ids."""
+    """Print the completion script of a shell.
+
+    It completes commands, options, roles and session ids.
+    """
     kind = get_completion_class(shell)
     if kind is None:
         raise InvalidInput(f"there is no completion for {shell}")

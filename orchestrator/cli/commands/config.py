@@ -31,7 +31,10 @@ def show(*, origin: bool) -> None:
 
 @config.command()
 def path() -> None:
-    """Print the data directory and the settings files that are read, the strongest first."""
+    """Print the data directory and the settings files.
+
+    The files are those that are read, the strongest first.
+    """
     from orchestrator.daemon.settings import files, user_file  # noqa: PLC0415 - as above
 
     home = current().home_path()
@@ -42,7 +45,10 @@ def path() -> None:
 
 @config.command()
 def validate() -> None:
-    """Read all settings; exit 2 with the place of the first that cannot be used."""
+    """Read all settings and say whether they can be used.
+
+    Exits 2 with the place of the first that cannot.
+    """
     from orchestrator.daemon.settings import files, load_settings  # noqa: PLC0415 - as above
 
     home = current().home_path()

@@ -22,7 +22,10 @@ FOLLOW_SECONDS = 0.2
 
 @click.group(cls=Verbs)
 def daemon() -> None:
-    """Start, stop and look at the daemon. Commands start it by themselves when they need it."""
+    """Start, stop and look at the daemon.
+
+    Commands start it by themselves when they need it.
+    """
 
 
 @daemon.command()
@@ -55,7 +58,13 @@ def status() -> None:
 
 @daemon.command()
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
-@click.option("--lines", type=click.IntRange(min=0), default=100, help="Begin with the last so many lines.")
+@click.option(
+    "--lines",
+    type=click.IntRange(min=0),
+    default=100,
+    metavar="N",
+    help="Begin with the last N lines (100).",
+)
 def logs(*, follow: bool, lines: int) -> None:
     """Print the daemon's log."""
     path = places.log_path(current().home_path())

@@ -15,7 +15,11 @@ _LOOKS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 @click.command(cls=Verb)
 def doctor() -> int:
-    """Check the engine, the image, the daemon and the data; say how to mend what is wrong."""
+    """Check what works here.
+
+    The engine, the disk, the event store, the records, and the walls of each live session; each finding
+    with the way to mend it.
+    """
     found = _examine()
     answer(found, lambda: _show(found["checks"]))
     return Exit.OK if found["ok"] else Exit.FAILED

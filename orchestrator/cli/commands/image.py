@@ -20,7 +20,10 @@ MEGABYTE = 1_000_000
 
 @click.group(cls=Verbs)
 def image() -> None:
-    """Build, list and remove the agent image. The first launch builds it by itself."""
+    """Build, list and remove the agent image.
+
+    The first launch builds it by itself.
+    """
 
 
 @image.command()

@@ -13,7 +13,10 @@ from orchestrator.cli.output import answer_or_plan
 @click.command(cls=Verb, params=[session_argument()])
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
 def interrupt(session: str, *, dry_run: bool) -> None:
-    """Interrupt the turn that a session is working on; without one, nothing happens."""
+    """Interrupt the turn that a session works on.
+
+    Without a turn nothing happens.
+    """
     done = client().interrupt(session, dry_run=dry_run)
     answer_or_plan(done, _show)
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import click
 
@@ -20,7 +21,12 @@ from orchestrator.daemon.sizes import parse_size
 @click.command(cls=Verb)
 @click.argument("role", shell_complete=complete_role)
 @click.argument("prompt", required=False)
-@click.option("--workspace", metavar="DIR", help="The directory that becomes /work; a new one if not given.")
+@click.option(
+    "--workspace",
+    type=click.Path(),
+    metavar="DIR",
+    help="The directory that becomes /work; a new one if not given.",
+)
 @click.option("--model", metavar="NAME", help="The model (setting: model.name).")
 @click.option(
     "--reasoning", type=click.Choice([r.value for r in Reasoning]), help="How long the model thinks."
@@ -28,12 +34,18 @@ from orchestrator.daemon.sizes import parse_size
 @click.option("--sandbox", type=click.Choice([s.value for s in Sandbox]), help="Codex's own sandbox.")
 @click.option("--approval", type=click.Choice([a.value for a in Approval]), help="When codex asks first.")
 @click.option("--image", metavar="NAME", help="Another agent image.")
-@click.option("--secret", "secrets", multiple=True, metavar="NAME=FILE", help="A file for /run/secrets/NAME.")
+@click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="A file for /run/secrets/NAME; repeatable.",
+)
 @click.option("--memory", metavar="SIZE", help="The container's memory, as 2g.")
 @click.option("--cpus", type=float, metavar="N", help="The container's processors.")
 @click.option("--pids", type=int, metavar="N", help="The container's processes.")
 @click.option("--parent", metavar="SESSION", help="The session that this one works for.")
-@click.option("--branch", metavar="NAME", help="The branch of the workspace.")
+@click.option("--branch", metavar="NAME", help="A branch; the agent works in a clone of --workspace then.")
 @click.option("--base-url", metavar="URL", help="Where the model is served (setting: model.base_url).")
 @click.option("--developer-instructions", metavar="TEXT", help="Instructions that stand above the prompt.")
 @click.option(
@@ -42,7 +54,10 @@ from orchestrator.daemon.sizes import parse_size
 @click.option("--another", is_flag=True, help="Even if the role has a live session.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
 def launch(role: str, prompt: str | None, *, dry_run: bool, **options: Any) -> None:
-    """Start a session: a container with tmux and codex. PROMPT is its first message (`-`: stdin)."""
+    """Start a session: a container with tmux and codex.
+
+    PROMPT is its first message (`-`: stdin).
+    """
     request = {"role": check_role(role), "from": sender(options.pop("from_")), **_request(options)}
     if prompt is not None:
         request["prompt"] = message(prompt)
@@ -57,11 +72,20 @@ def _request(options: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, as the daemon takes them: absolute paths, bytes, no None."""
     given = {name: value for name, value in options.items() if value not in (None, ())}
     if "workspace" in given:
-        given["workspace"] = str(Path(given["workspace"]).expanduser().absolute())
+        given["workspace"] = str(Path(given["workspace"]).expanduser().resolve())
+    if "base_url" in given:
+        given["base_url"] = _url(given["base_url"])
     if "memory" in given:
         given["memory"] = parse_size(given["memory"])
     given["secrets"] = dict(_secret(pair) for pair in given.get("secrets", ()))
     return given
+
+
+def _url(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise InvalidInput(f"{address!r} is no address of a model", hint="write it like http://model:8080/v1")
+    return address
 
 
 def _secret(pair: str) -> tuple[str, str]:

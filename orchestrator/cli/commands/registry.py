@@ -12,7 +12,7 @@ from orchestrator.core.errors import Exit
 
 @click.group(cls=Verbs)
 def registry() -> None:
-    """Verify the session registry, or rebuild it from the containers' labels."""
+    """Verify the records of the sessions, or rebuild them."""
 
 
 @registry.command()
@@ -26,7 +26,10 @@ def verify() -> int:
 @registry.command()
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
 def rebuild(*, dry_run: bool) -> None:
-    """Set broken records aside and write missing ones anew from the containers' labels."""
+    """Rebuild records from the containers' labels.
+
+    Broken ones are set aside, missing ones written anew.
+    """
     done = client().rebuild_registry(dry_run=dry_run)
     answer_or_plan(done, _show_rebuilt)
 

@@ -13,9 +13,14 @@ from orchestrator.core.errors import Exit
 @click.command("resume-all", cls=Verb)
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
 def resume_all(*, dry_run: bool) -> int:
-    """Reattach to every session that should run; start and recreate what is gone. Restarts nothing."""
+    """Reattach to every session that should run.
+
+    Starts and recreates what is gone; what runs is not restarted.
+    """
     found = client().resume_all(dry_run=dry_run, progress=current().progress)
     answer_or_plan(found, _show)
+    if dry_run:
+        current().note("nothing was done: this is what would be (--dry-run)")
     if is_plan(found) or all(each["ok"] for each in cast("list[Any]", found)):
         return Exit.OK
     return Exit.FAILED

@@ -36,35 +36,59 @@ class SendVerb(Verb):
 @click.command(cls=SendVerb, params=[session_argument()])
 @click.argument("text")
 @click.option(
-    "--mode", type=click.Choice([m.value for m in Mode]), default="queue", help="While a turn runs."
+    "--mode",
+    type=click.Choice([m.value for m in Mode]),
+    default="queue",
+    help="While a turn runs: after it (the default), into it, instead of it, or refuse.",
 )
-@click.option("--route", type=click.Choice([r.value for r in Route]), default="auto", help="The way in.")
+@click.option(
+    "--route",
+    type=click.Choice([r.value for r in Route]),
+    default="auto",
+    help="Typed, handed over, or whichever is safe (the default).",
+)
 @click.option("--from", "from_", metavar="NAME", help="Who sends (ORCHESTRATOR_SENDER, else your login).")
 @click.option("--tag", "tags", multiple=True, metavar="WORD", help="A tag for the history; repeatable.")
 @click.option("--system", is_flag=True, help="Mark it as a note of the system, not of a person.")
 @click.option(
     "--wait",
     type=click.Choice(["settled", "committed", "turn"]),
-    default="settled",
-    help="What to wait for: codex has it or it is queued; codex has it; its turn is over.",
+    help="What to wait for: codex has it or it is queued (the default); codex has it; its turn is over.",
 )
 @click.option("--no-wait", is_flag=True, help="Return as soon as the daemon has it.")
-@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="How long to wait.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="How long to wait (settled: 60; the others: no limit).",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
-def send(session: str, text: str, *, wait: str, no_wait: bool, timeout: float | None, **options: Any) -> int:
-    """Send TEXT (`-`: stdin) to a session. Waits until codex has it as a message of a turn."""
+def send(
+    session: str, text: str, *, wait: str | None, no_wait: bool, timeout: float | None, **options: Any
+) -> int:
+    """Send TEXT (`-`: stdin) to a session.
+
+    Waits until codex has it as a message of a turn.
+    """
+    if wait and no_wait:
+        raise click.UsageError("--wait and --no-wait exclude each other", click.get_current_context())
     daemon = client()
     posted = daemon.send(session, _message(text, options))
     if is_plan(posted):
         answer_or_plan(posted, _show)
         return Exit.OK
-    wish = "none" if no_wait else wait
+    wish = "none" if no_wait else wait or "settled"
     patience = PATIENCE[wish] if timeout is None else timeout
     teller = _Teller(daemon)
-    receipt = await_receipt(daemon, cast("Any", posted), wait=wish, seconds=patience, between=teller.look)
+    try:
+        receipt = await_receipt(daemon, cast("Any", posted), wait=wish, seconds=patience, between=teller.look)
+    except KeyboardInterrupt:
+        if not current().json:
+            current().note(f"\n{cast('Any', posted)['message_id']} has not been taken back")
+        raise
     answer(receipt, lambda: _show(receipt))
     if not is_over(receipt, wish):
-        current().note(f"still {receipt['state']}: the wait is over, the message has not been taken back")
+        current().note(f"the wait is over; the message is {receipt['state']} and has not been taken back")
     return _status(receipt, wish, waits_for_person=teller.state in WAITING_ON_PERSON)
 
 
@@ -100,16 +124,23 @@ class _Teller:
 def _show(receipt: Any) -> None:
     turn = receipt.get("turn")
     if turn:
-        click.echo(plain(turn["answer"]))
-        if turn["error"]:
-            current().note(f"error: {plain(str(turn['error'].get('message') or turn['error']))}")
-        current().detail(f"turn {turn['status']}, {turn['duration_ms']} ms, files {turn['files']}")
+        _show_turn(turn)
         return
     parts = [receipt["message_id"], receipt["state"]]
     parts += [f"by {receipt['route']}"] if receipt["route"] else []
     parts += [f"in turn {receipt['turn_id']}"] if receipt["turn_id"] else []
     parts += [f"({receipt['reason']})"] if receipt["reason"] else []
     click.echo(" ".join(parts))
+
+
+def _show_turn(turn: Any) -> None:
+    """The answer on stdout, which stays empty where there is none; what went wrong beside it."""
+    if turn["answer"] or turn["status"] == "completed":
+        click.echo(plain(turn["answer"]))
+    if turn["status"] != "completed":
+        why = plain(str((turn["error"] or {}).get("message") or ""))
+        current().note(f"error: the turn ended as {turn['status']}" + (f": {why}" if why else ""))
+    current().detail(f"turn {turn['status']}, {turn['duration_ms']} ms, files {turn['files']}")
 
 
 def _status(receipt: Any, wish: str, *, waits_for_person: bool) -> int:

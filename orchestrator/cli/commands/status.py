@@ -13,7 +13,10 @@ from orchestrator.cli.transcript import plain
 
 @click.command(cls=Verb, params=[session_argument()])
 def status(session: str) -> None:
-    """Show one session in full: what it does, who says so, and how old that is."""
+    """Show one session in full.
+
+    What it does, which event says so and how old that is, its container, policies and walls.
+    """
     view = client().session(session)
     answer(view, lambda: _show(view))
 

@@ -70,6 +70,23 @@ def test_a_usage_error_under_json_is_a_document_too(place: Path) -> None:
     assert json.loads(done.stderr)["error"]["code"] == "usage"
 
 
+def test_a_usage_error_is_one_line(place: Path) -> None:
+    """Whatever click breaks into several."""
+    done = run(place, "completion")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0].endswith("bash, zsh, fish")
+    assert len(done.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize("argv", [[], ["config"]])
+def test_a_group_without_a_verb_shows_its_help(place: Path, argv: list[str]) -> None:
+    """On stderr with exit 2, and not as an error."""
+    done = run(place, *argv)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: orchestrator")
+    assert "error:" not in done.stderr
+
+
 def test_a_mistyped_verb_is_answered_with_the_near_one(place: Path) -> None:
     """`snapshto` means snapshot."""
     done = run(place, "snapshto")

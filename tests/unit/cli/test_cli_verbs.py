@@ -117,7 +117,9 @@ def test_launch_under_json_prints_the_view_alone(orchestrator: Run, daemon: Scri
         (["launch", "r", "--memory", "much"], "no amount of memory"),
         (["launch", "r", "--secret", "x"], "is not NAME=FILE"),
         (["launch", "r", "--secret", "x=/nonexistent"], "has no file"),
+        (["launch", "r", "--base-url", "model:8080"], "no address of a model"),
         (["send", "r", "  "], "the message is empty"),
+        (["send", "r", "x", "--wait", "turn", "--no-wait"], "exclude each other"),
         (["send", "r", b"\xff"], "not valid UTF-8"),
         (["send", "r", "- list"], "goes behind `--`"),
         (["stream", "r", "-f", "--json"], "with -f use --ndjson"),
@@ -185,6 +187,24 @@ def test_waiting_for_a_turn_prints_its_answer(orchestrator: Run, daemon: Scripte
     turn = {"status": "completed", "answer": "It is\n\x1b[31mfine", **TURN}
     daemon.will(says(receipt("queued")), says(receipt("committed", turn=turn)))
     assert orchestrator("send", "r", "hi", "--wait", "turn").stdout == "It is\nfine\n"
+
+
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [
+        ({"status": "interrupted"}, "the turn ended as interrupted\n"),
+        ({"status": "failed", "error": {"message": "at capacity"}}, "ended as failed: at capacity\n"),
+    ],
+)
+def test_a_turn_without_an_answer_says_why_beside_an_empty_stdout(
+    orchestrator: Run, daemon: Scripted, ending: dict[str, Any], said: str
+) -> None:
+    """A script that reads the answer reads none; a person reads the reason."""
+    turn = {"answer": "", **TURN, **ending}
+    daemon.will(says(receipt("queued")), says(receipt("committed", turn=turn)))
+    done = orchestrator("send", "r", "hi", "--wait", "turn")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(said)
 
 
 def test_a_wait_that_ends_before_its_turn_exits_7(orchestrator: Run, daemon: Scripted) -> None:
