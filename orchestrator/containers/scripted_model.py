@@ -1,5 +1,6 @@
 """The scripted model as a container on a project's network, where agents reach it by the name `model`."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import docker
@@ -8,6 +9,7 @@ import docker.errors
 from orchestrator.containers import network
 from orchestrator.containers.connection import SLOW, Connection
 from orchestrator.containers.images import DockerImages
+from orchestrator.core.errors import EngineRefused
 from orchestrator.core.ports import Progress
 
 ALIAS = "model"
@@ -67,6 +69,8 @@ class ModelContainer:
                 client.remove_container(self._name, force=True, v=True)
             except docker.errors.NotFound:
                 return False
+            with suppress(EngineRefused):  # the sessions still need it
+                network.forget(client, self._project)
             return True
 
         return await self._connection.call(end, limit=SLOW)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from orchestrator.core.envelope import timestamp
@@ -100,6 +101,7 @@ async def launch(fleet: Fleet, order: Order, progress: Progress) -> Launched:
     warnings = _warnings(session)
     if order.workspace:
         warnings += await asyncio.to_thread(world.workspaces.check, order.workspace, session.agent_uid)
+        check_apart(world, order)
     await _former_ones(fleet, order.role)
     await world.engine.facts()  # an engine that is away says so before anything is claimed
     async with fleet.changing(session.session_id):
@@ -114,6 +116,18 @@ async def launch(fleet: Fleet, order: Order, progress: Progress) -> Launched:
         finally:
             del fleet.launching[session.session_id]
     return Launched(session=session, warnings=tuple(warnings))
+
+
+def check_apart(world: World, order: Order) -> None:
+    """`InvalidInput` where a workspace, mounted as it is, would show the agent other sessions' folders."""
+    mounted = PurePosixPath(order.workspace)
+    kept = (world.home.registry, world.home.outputs)
+    if order.branch or not any(k.is_relative_to(mounted) or mounted.is_relative_to(k) for k in kept):
+        return
+    raise InvalidInput(
+        f"the workspace {order.workspace} holds the sessions' own folders, or lies in them",
+        hint="`--branch NAME` gives the agent a clone of its own",
+    )
 
 
 async def _former_ones(fleet: Fleet, role: str) -> None:

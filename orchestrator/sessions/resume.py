@@ -112,11 +112,13 @@ async def _act(fleet: Fleet, session: Session, diagnosis: Diagnosis) -> None:
     if action is Action.FINISH_STOP:
         await stop_alone(fleet, session)
         return
-    await fleet.detach(session.session_id, {"why": diagnosis.found})
-    before = supervised(fleet.world, session)
     if action is Action.UNPAUSE:
         await engine.unpause(session.container_name)
-    elif action is Action.START:
+        if fleet.held(session.session_id):
+            return  # a pause ended nothing: its streams go on
+    await fleet.detach(session.session_id, {"why": diagnosis.found})
+    before = supervised(fleet.world, session)
+    if action is Action.START:
         fleet.world.folders.write_order(session)
         await engine.start(session.container_name)
     elif action is Action.RECREATE:

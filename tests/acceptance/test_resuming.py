@@ -75,6 +75,17 @@ def test_what_is_found_is_brought_back_with_its_memory(
     assert [e["seq"] for e in story] == list(range(1, len(story) + 1))
 
 
+def test_a_pause_ends_nothing(team: Team) -> None:
+    """The daemon lives on: unpaused, the session is what it was, and takes the next message."""
+    view = team.launch("reviewer")
+    team.answer("reviewer", "the word is heron")
+    pause(team, view)
+    assert "unpaused" in team.ok("resume-all")[0]["action"]
+    until(lambda: team.ok("status", "reviewer")["state"] == "idle")
+    assert team.answer("reviewer", "recall") == "I recall."
+    assert "session_stopped" not in {e["type"] for e in team.transcript(view)}
+
+
 def test_a_stopped_session_is_left_alone(team: Team) -> None:
     """What should be stopped stays so, whatever restarts."""
     team.launch("reviewer")
