@@ -45,7 +45,8 @@ Lines = Annotated[int, Query(ge=0, le=LONGEST_PAGE)]
 async def post_session(body: LaunchRequest, daemon: TheDaemon, accept: Annotated[str, Header()] = "") -> Any:
     order = _order(body, daemon)
     if body.dry_run:
-        return as_plan(plan_launch(daemon.world, order))
+        prompt = [Step("codex", f"first message: {body.prompt}")] if body.prompt else []
+        return as_plan([*plan_launch(daemon.world, order), *prompt])
 
     async def work(progress: Progress) -> dict[str, Any]:
         launched = await launch(daemon.fleet, order, progress)
