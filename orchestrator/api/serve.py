@@ -15,7 +15,7 @@ import uvicorn
 from orchestrator import __version__
 from orchestrator.api.app import make_app
 from orchestrator.api.logs import log_to_stderr
-from orchestrator.core.errors import InvalidInput, OrchestratorError
+from orchestrator.core.errors import DaemonUnreachable, OrchestratorError
 from orchestrator.daemon.build import build_world
 from orchestrator.daemon.daemon import Daemon
 from orchestrator.daemon.home import DaemonRecord, current_socket_path, places, private_directory
@@ -94,7 +94,7 @@ def _listen(path: Path) -> socket.socket:
         listening.bind(str(path))
     except OSError as exc:
         listening.close()
-        raise InvalidInput(f"there can be no socket at {path}: {exc.strerror}") from exc
+        raise DaemonUnreachable(f"there can be no socket at {path}: {exc.strerror}") from exc
     finally:
         os.umask(before)
     listening.listen(BACKLOG)
