@@ -84,7 +84,7 @@ def _listen(path: Path) -> socket.socket:
     """The socket, readable by its owner alone from its first moment on; the lease makes the old one stale.
 
     Raises:
-        InvalidInput: there can be no socket at this path.
+        DaemonUnreachable: there can be no socket at this path.
     """
     listening = socket.socket(socket.AF_UNIX)
     before = os.umask(0o177)
