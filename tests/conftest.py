@@ -9,6 +9,7 @@ import functools
 import io
 import os
 import secrets
+import signal
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import closing
 from typing import Any, TypeVar
@@ -29,6 +30,9 @@ IMAGE_VARIABLE = "ORCHESTRATOR_TEST_IMAGE"
 BASE_IMAGE = "debian:bookworm-slim"
 #: Containers of tests run as this user; the folders that they share with the host belong to it.
 AGENT_UID = os.getuid() or 1000
+
+# A shell's background job ignores Ctrl-C, and so would every program that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from orchestrator.cli.schemas import adapter
 from orchestrator.client import Client, send_message, snapshot_transcript, stream_logs
 from orchestrator.daemon.home import current_socket_path, read_daemon_record
+from tests.children import child
 
 SCRIPT = str(Path(sys.executable).with_name("orchestrator"))
 #: A command of another version: the same code that calls itself something else.
@@ -63,10 +65,8 @@ class Team:
         adapter("error").validate_json(done.stderr)
         return done.returncode, json.loads(done.stderr)["error"]["code"]
 
-    def popen(self, *argv: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [SCRIPT, *argv], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+    def popen(self, *argv: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        return child([SCRIPT, *argv], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def daemon_pid(self) -> int:
         record = read_daemon_record(self.home)

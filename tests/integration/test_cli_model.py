@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.schemas import adapter
+from tests.children import child
 
 SCRIPT = str(Path(sys.executable).with_name("orchestrator"))
 
@@ -16,7 +17,7 @@ SCRIPT = str(Path(sys.executable).with_name("orchestrator"))
 def test_serving_tells_the_address_for_containers_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     """One document says where it listens, once it does."""
     argv = [SCRIPT, "model", "serve", "--port", "0", "--json", "--home", str(tmp_path)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as served:
+    with child(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as served:
         assert served.stdout is not None
         told = adapter("model-serve").validate_python(json.loads(served.stdout.readline()))
         assert told["base_url"].startswith("http://host.docker.internal:")

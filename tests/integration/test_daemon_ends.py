@@ -37,22 +37,22 @@ def ended(pid: int) -> None:
 def test_a_signal_ends_it_in_order(team: Team, number: signal.Signals) -> None:
     """It lets go of everything: no record, no socket, no trace in its log, although a stream is open."""
     team.text("launch", "reviewer")
-    stream = team.popen("stream", "reviewer", "-f", "--ndjson")
-    assert stream.stdout is not None
-    first = stream.stdout.readline()
-    pid = team.daemon_pid()
-    os.kill(pid, number)
-    ended(pid)
-    assert not record_path(team.home).exists()
-    assert not current_socket_path(team.home).exists()
-    log = log_path(team.home).read_text()
-    assert json.loads(log.splitlines()[-1])["event"] == "stopped"
-    assert "Traceback" not in log
-    team.text("send", "reviewer", "hello", "--wait", "turn")
-    team.text("stop", "reviewer")
-    told = [first, *stream.stdout]
-    stream.communicate()
-    assert stream.returncode == 0
+    with team.popen("stream", "reviewer", "-f", "--ndjson") as stream:
+        assert stream.stdout is not None
+        first = stream.stdout.readline()
+        pid = team.daemon_pid()
+        os.kill(pid, number)
+        ended(pid)
+        assert not record_path(team.home).exists()
+        assert not current_socket_path(team.home).exists()
+        log = log_path(team.home).read_text()
+        assert json.loads(log.splitlines()[-1])["event"] == "stopped"
+        assert "Traceback" not in log
+        team.text("send", "reviewer", "hello", "--wait", "turn")
+        team.text("stop", "reviewer")
+        rest, _ = stream.communicate(timeout=60)
+        assert stream.returncode == 0
+    told = [first, *rest.splitlines()]
     assert [json.loads(line)["seq"] for line in told] == list(range(1, len(told) + 1))
 
 
