@@ -1,0 +1,1 @@
+"""What things cost, each beside its baseline in the same run."""

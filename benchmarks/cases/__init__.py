@@ -1,0 +1,1 @@
+"""One file a subject. Each has `measure(stage)`, which gives rows."""
