@@ -28,6 +28,7 @@ from orchestrator.store.folders import FileFolders
 from orchestrator.store.recording import FileRecording
 from orchestrator.store.registry import JsonRegistry
 from orchestrator.store.transcript import NdjsonTranscript
+from orchestrator.store.wakeups import Wakeups
 from orchestrator.terminal import commands
 from orchestrator.terminal.screen import TmuxTerminal
 from orchestrator.workspaces.git import GitWorkspaces
@@ -43,6 +44,7 @@ def build_world(home: Home, settings: Settings) -> World:
         return dry_world(home, rules(settings))
     connection = Connection(settings.engine.host or None)
     engine = DockerEngine(connection)
+    wakeups = Wakeups()
     return World(
         home=home,
         rules=rules(settings),
@@ -55,7 +57,7 @@ def build_world(home: Home, settings: Settings) -> World:
         workspaces=GitWorkspaces(),
         terminal=lambda session: terminal(engine, session),
         codex=lambda session: Control(opener(engine, session)),
-        recording=lambda session: FileRecording(Path(_folder(home, session).recording)),
+        recording=lambda session: FileRecording(Path(_folder(home, session).recording), wakeups),
         transcript=lambda session: NdjsonTranscript(Path(_folder(home, session).transcript)),
         dice=secrets.token_bytes,
         message_id=lambda: str(ULID()),

@@ -25,6 +25,7 @@ from orchestrator.store.folders import FileFolders
 from orchestrator.store.recording import FileRecording
 from orchestrator.store.registry import JsonRegistry
 from orchestrator.store.transcript import NdjsonTranscript
+from orchestrator.store.wakeups import Wakeups
 from orchestrator.testing.codex import MemoryCodex
 from orchestrator.testing.engine import MemoryEngine, MemoryImages
 from orchestrator.testing.terminal import MemoryTerminal
@@ -66,6 +67,7 @@ class DryAgents:
 
 def dry_world(home: Home, rules: Rules) -> World:
     agents = DryAgents(home)
+    wakeups = Wakeups()
     return World(
         home=home,
         rules=replace(rules, base_url=rules.base_url or NO_MODEL),
@@ -78,7 +80,7 @@ def dry_world(home: Home, rules: Rules) -> World:
         workspaces=GitWorkspaces(),
         terminal=agents.screen,
         codex=agents.codex,
-        recording=lambda s: FileRecording(Path(home.folder(s.role, s.session_id).recording)),
+        recording=lambda s: FileRecording(Path(home.folder(s.role, s.session_id).recording), wakeups),
         transcript=lambda s: NdjsonTranscript(Path(home.folder(s.role, s.session_id).transcript)),
         dice=secrets.token_bytes,
         message_id=lambda: str(ULID()),

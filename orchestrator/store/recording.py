@@ -3,24 +3,14 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from pathlib import Path
-
-import anyio
-import anyio.to_thread
-from watchfiles import awatch
-from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from orchestrator.core.errors import OrchestratorError, TimedOut
 from orchestrator.core.ports import Checkpoint, Chunk
+from orchestrator.store.wakeups import Wakeups
 
 BLOCK = 1 << 20
 READ_SECONDS = 30.0
-STEP_MS = 10
-DEBOUNCE_MS = 20
-LOOK_ANYWAY_SECONDS = 1.0
-#: Where the kernel has no more watches to give.
-LOOK_WITHOUT_WATCH_SECONDS = 0.1
 
 
 class FileRecording:
@@ -30,8 +20,9 @@ class FileRecording:
     or has no line that ends there.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wakeups: Wakeups | None = None) -> None:
         self._path = path
+        self._wakeups = wakeups or Wakeups()
 
     async def read(self, after: Checkpoint, limit: int) -> Chunk:
         try:
@@ -54,40 +45,9 @@ class FileRecording:
         finally:
             os.close(fd)
 
-    async def changes(self) -> AsyncGenerator[None, None]:
-        """Wake-ups come within some tens of milliseconds, and once a second whatever the file system says."""
-        yield None
-        while True:
-            if not self._path.parent.is_dir():
-                await asyncio.sleep(LOOK_ANYWAY_SECONDS)
-                yield None
-                continue
-            try:
-                async with aclosing(_watch(self._path.parent)) as changes:
-                    async for _ in changes:
-                        yield None
-            except (OSError, WatchfilesRustInternalError):  # the folder went, or this user has no watch left
-                await asyncio.sleep(LOOK_WITHOUT_WATCH_SECONDS)
-                yield None
-
-
-async def _watch(folder: Path) -> AsyncGenerator[None, None]:
-    """Each watch holds a thread of the pool that the API's own threads come from, so it adds one to it."""
-    threads = anyio.to_thread.current_default_thread_limiter()
-    threads.total_tokens += 1
-    try:
-        async for _ in awatch(
-            folder,
-            watch_filter=None,
-            step=STEP_MS,
-            debounce=DEBOUNCE_MS,
-            rust_timeout=int(LOOK_ANYWAY_SECONDS * 1000),
-            yield_on_timeout=True,
-            recursive=False,
-        ):
-            yield None
-    finally:
-        threads.total_tokens -= 1
+    def changes(self) -> AsyncGenerator[None, None]:
+        """Wake-ups come within a millisecond or so, and once a second whatever the file system says."""
+        return self._wakeups.changes(self._path.parent)
 
 
 def _chunk(fd: int, after: Checkpoint, limit: int) -> Chunk:

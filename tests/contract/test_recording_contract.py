@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import anyio.to_thread
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +13,11 @@ from hypothesis import strategies as st
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports import Checkpoint, Recording
 from orchestrator.store import recording as files
+from orchestrator.store import wakeups
 from orchestrator.store.recording import FileRecording
+from orchestrator.store.wakeups import Wakeups
 from orchestrator.testing.store import InMemoryRecording
+from orchestrator.testing.waiting import until
 
 
 @dataclass
@@ -163,7 +165,7 @@ async def test_watching_begins_before_the_folder_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is looked for again and again, and also when the folder goes and comes back."""
-    monkeypatch.setattr(files, "LOOK_ANYWAY_SECONDS", 0.02)
+    monkeypatch.setattr(wakeups, "LOOK_ANYWAY_SECONDS", 0.02)
     stage = on_file(tmp_path / "private" / "codex.ndjson")
     async with aclosing(stage.recording.changes()) as changes, asyncio.timeout(10):
         await anext(changes)
@@ -182,20 +184,45 @@ async def test_where_there_is_no_watch_the_recording_is_looked_at(
 ) -> None:
     """The kernel gives each user only so many."""
 
-    def refused(*_paths: object, **_options: object) -> object:
+    def refused(*_names: object, **_options: object) -> object:
         raise OSError(24, "inotify watches are used up")
 
-    monkeypatch.setattr(files, "awatch", refused)
+    monkeypatch.setattr(wakeups, "INotify", refused)
+    monkeypatch.setattr(wakeups, "LOOK_ANYWAY_SECONDS", 1000.0)
     async with aclosing(FileRecording(tmp_path / "codex.ndjson").changes()) as changes, asyncio.timeout(10):
         for _ in range(3):
             await anext(changes)
 
 
-async def test_many_watches_leave_threads_for_others(tmp_path: Path) -> None:
-    """Each holds a thread of the common pool, and brings it along."""
-    before = anyio.to_thread.current_default_thread_limiter().total_tokens
-    async with aclosing(FileRecording(tmp_path / "codex.ndjson").changes()) as changes:
-        await anext(changes)
-        await anext(changes)
-        assert anyio.to_thread.current_default_thread_limiter().total_tokens == before + 1
-    assert anyio.to_thread.current_default_thread_limiter().total_tokens == before
+async def test_one_inotify_serves_all_folders_and_is_let_go_with_the_last(tmp_path: Path) -> None:
+    """The kernel gives each user only 128 of them; and a change in one folder wakes nobody of another."""
+    heard: list[str] = []
+    one = Wakeups()
+
+    async def follow(name: str) -> None:
+        async with aclosing(one.changes(tmp_path / name)) as changes:
+            async for _ in changes:
+                heard.append(name)  # noqa: PERF401 - one by one, as they come
+
+    before = descriptors("inotify")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(follow(name)) for name in ("a", "b", "b")]
+        await until(lambda: len(heard) == 6)
+        assert descriptors("inotify") == before + 1
+        (tmp_path / "a" / "file").touch()
+        await until(lambda: len(heard) > 6)
+        assert heard[6:] == ["a"]
+        for task in tasks:
+            task.cancel()
+    assert descriptors("inotify") == before
+
+
+def descriptors(kind: str) -> int:
+    """How many descriptors of a kind this process has."""
+    targets: list[str] = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the one that the listing itself needed
+            targets.append(str(descriptor.readlink()))
+    return sum(kind in target for target in targets)
