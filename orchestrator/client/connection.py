@@ -3,16 +3,17 @@
 It knows bytes and status codes, not what the routes mean; and it never starts a daemon.
 """
 
-import http.client
 import json
-import socket
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import h11
+
 from orchestrator import __version__
+from orchestrator.client.http import Exchange, Head
 from orchestrator.core.errors import (
     ConnectionLost,
     DaemonUnreachable,
@@ -24,22 +25,8 @@ from orchestrator.core.errors import (
 
 VERSION_HEADER = "X-Orchestrator-Version"
 NDJSON = "application/x-ndjson"
-CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 60.0
-BLOCK = 65536
 STOP_HINT = "run `orchestrator daemon stop`; the next command starts this version's daemon"
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path, timeout: float | None) -> None:
-        super().__init__("orchestrator", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(min(CONNECT_SECONDS, self.timeout or CONNECT_SECONDS))
-        self.sock.connect(str(self._path))
-        self.sock.settimeout(self.timeout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +50,14 @@ class Request:
 
 def ask(path: Path, request: Request) -> Any:
     """The JSON document that answers the request, whole."""
-    with _answer(path, request) as answer:
-        return _document(answer.read())
+    with _answer(path, request) as exchange:
+        return _document(exchange.read())
 
 
 def ask_bytes(path: Path, request: Request) -> Iterator[bytes]:
     """The answer's bytes as they come; its iterator ends only where the answer ended in good order."""
-    with _answer(path, request) as answer:
-        # Not `readline`: http.client's takes a chunked answer that just stops for one that ended.
-        while block := answer.read1(BLOCK):
-            yield block
+    with _answer(path, request) as exchange:
+        yield from exchange.blocks()
 
 
 def ask_lines(path: Path, request: Request) -> Iterator[Any]:
@@ -104,22 +89,18 @@ def raise_error(error: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _answer(path: Path, request: Request) -> Generator[http.client.HTTPResponse]:
-    connection = _UnixConnection(path, request.seconds)
-    try:
-        _connect(connection, path)
+def _answer(path: Path, request: Request) -> Generator[Exchange]:
+    with Exchange(path, request.seconds) as exchange:
+        _connect(exchange, path)
         with _translated(request.seconds):
-            connection.request(request.method, request.path, request.payload(), request.headers())
-            answer = connection.getresponse()
-            _check_status(answer, request)
-            yield answer
-    finally:
-        connection.close()
+            head = exchange.ask(request.method, request.path, request.headers(), request.payload())
+            _check(head, exchange, request)
+            yield exchange
 
 
-def _connect(connection: _UnixConnection, path: Path) -> None:
+def _connect(exchange: Exchange, path: Path) -> None:
     try:
-        connection.connect()
+        exchange.connect()
     except OSError as exc:
         raise DaemonUnreachable(
             f"no daemon listens at {path} ({exc.strerror or exc})",
@@ -137,20 +118,18 @@ def _translated(seconds: float | None) -> Generator[None]:
         raise TimedOut(
             f"the daemon did not answer within {seconds:g} s", hint="`orchestrator daemon logs` shows why"
         ) from exc
-    except (http.client.HTTPException, ConnectionError) as exc:
+    except (h11.RemoteProtocolError, ConnectionError) as exc:
         raise ConnectionLost(
             "the daemon went away before it had answered",
             hint="look with `orchestrator status` before you repeat it; `orchestrator daemon logs` shows why",
         ) from exc
 
 
-def _check_status(answer: http.client.HTTPResponse, request: Request) -> None:
-    theirs = answer.getheader(VERSION_HEADER, "")
-    if answer.status >= http.client.BAD_REQUEST:
-        body = answer.read()
-        _check_version(theirs, request)
-        _raise_refusal(answer.status, body)
-    _check_version(theirs, request)
+def _check(head: Head, exchange: Exchange, request: Request) -> None:
+    body = exchange.read() if head.refused else b""
+    _check_version(head.headers.get(VERSION_HEADER.lower(), ""), request)
+    if head.refused:
+        _raise_refusal(head.status, body)
 
 
 def _check_version(theirs: str, request: Request) -> None:
