@@ -49,16 +49,16 @@ async def post_session(body: LaunchRequest, daemon: TheDaemon, accept: Annotated
         return as_plan([*plan_launch(daemon.world, order), *prompt])
 
     async def work(progress: Progress) -> dict[str, Any]:
-        launched = await launch(daemon.fleet, order, progress)
+        launched, message_id = await launch(daemon.fleet, order, progress), None
         if body.prompt:
             hold = await daemon.fleet.hold(launched.session)
-            await hold.deliverer.accept(
+            receipt = await hold.deliverer.accept(
                 body.prompt, mode=Mode.QUEUE, wish=Route.AUTO, sender=body.sender, tags=(), system=False
             )
+            message_id = receipt.message_id
         seen = await view(daemon.fleet, daemon.fleet.find(launched.session.session_id))
-        return session_view(
-            replace(seen, warnings=tuple(dict.fromkeys((*seen.warnings, *launched.warnings))))
-        )
+        warnings = tuple(dict.fromkeys((*seen.warnings, *launched.warnings)))
+        return {**session_view(replace(seen, warnings=warnings)), "message_id": message_id}
 
     return await answer(daemon, accept, work)
 

@@ -18,7 +18,7 @@ from orchestrator.daemon.settings import Settings
 
 #: Schema file → what it describes. A verb of a group is written `group-verb`.
 DOCUMENTS: dict[str, Any] = {
-    "launch": answers.SessionView,
+    "launch": answers.LaunchAnswer,
     "send": answers.ReceiptView,
     "snapshot": answers.SnapshotAnswer,
     "stream": answers.EventsPage,

@@ -27,6 +27,8 @@ class DaemonAnswer(TypedDict):
 
 
 class SessionView(TypedDict):
+    """One session. `queued` counts the messages that are queued, written or accepted: those still to come."""
+
     session_id: str
     role: str
     state: str
@@ -52,6 +54,12 @@ class SessionView(TypedDict):
     queued: int
     walls: JSON
     warnings: list[str]
+
+
+class LaunchAnswer(SessionView):
+    """The session, and the message that its prompt became (null without a prompt)."""
+
+    message_id: str | None
 
 
 class PlanStep(TypedDict):

@@ -56,10 +56,10 @@ class Client:
 
     def launch(
         self, request: answers.LaunchRequest, *, dry_run: bool = False, progress: Progress = _silent
-    ) -> answers.SessionView | answers.Plan:
+    ) -> answers.LaunchAnswer | answers.Plan:
         body = {"another": False, "secrets": {}, **request, "dry_run": dry_run}
         asked = Request(method="POST", path="/v1/sessions", body=body, seconds=PROGRESS_SECONDS)
-        return cast("answers.SessionView | answers.Plan", ask_with_progress(self.socket(), asked, progress))
+        return cast("answers.LaunchAnswer | answers.Plan", ask_with_progress(self.socket(), asked, progress))
 
     def send(self, selector: str, message: Mapping[str, Any]) -> answers.ReceiptView | answers.Plan:
         """Put a message into the session's queue; the receipt says where it is at this moment."""

@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.core.envelope import timestamp
 from orchestrator.core.errors import InvalidInput, LaunchFailed, SessionNotFound
 from orchestrator.core.events import Event
-from orchestrator.core.identity import check_role, container_name, session_id
+from orchestrator.core.identity import check_role, container_name, resolve, session_id
 from orchestrator.core.places import CODEX_LOGIN
 from orchestrator.core.policies import Policies
 from orchestrator.core.ports import Progress
@@ -24,7 +24,7 @@ from orchestrator.sessions.world import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What was asked for; an empty field means the default."""
+    """What was asked for; an empty field means the default. `parent` names a session as any selector does."""
 
     role: str
     policies: Policies
@@ -46,7 +46,12 @@ class Launched:
 
 
 def draft_session(world: World, order: Order) -> Session:
-    """The record that the order makes; nothing is written yet."""
+    """The record that the order makes; nothing is written yet.
+
+    Raises:
+        SessionNotFound, SelectorAmbiguous: the parent is no session, or could be several.
+    """
+    parent = resolve(order.parent, world.registry.sessions()).session_id if order.parent else ""
     project = world.registry.project_id()
     new_id = session_id(world.dice(16))
     folder = world.home.folder(check_role(order.role), new_id)
@@ -61,7 +66,7 @@ def draft_session(world: World, order: Order) -> Session:
         agent_uid=world.rules.agent_uid,
         workspace=str(folder.workspace) if own_clone else order.workspace,
         branch=order.branch,
-        parent=order.parent,
+        parent=parent,
         policies=order.policies,
         secrets=tuple(sorted(order.secrets)),
         base_url=order.base_url or world.rules.base_url,
@@ -92,6 +97,7 @@ async def launch(fleet: Fleet, order: Order, progress: Progress) -> Launched:
 
     Raises:
         RoleBusy: the role has a live session, and `another` was not asked for.
+        SessionNotFound, SelectorAmbiguous: of the parent; see `draft_session`.
         LaunchFailed, TimedOut: codex did not come up, or it was stopped before it was.
         EngineUnreachable: nothing is left, but where it went away meanwhile: the next launch clears up then.
     """

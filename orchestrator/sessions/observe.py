@@ -18,11 +18,16 @@ from orchestrator.sessions.supervised import Supervised, supervised
 from orchestrator.sessions.watch import UP
 
 SCROLL_BACK = 50_000
+_TO_COME = frozenset({Delivery.QUEUED, Delivery.WRITTEN, Delivery.ACCEPTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """One session as its operator sees it: activity, what is desired, and the container are three things."""
+    """One session as its operator sees it: activity, what is desired, and the container are three things.
+
+    `queued` counts the messages that are still to come: those that wait, and one that is on its way. One of
+    which nobody can say whether it arrived is not among them.
+    """
 
     session: Session
     state: State
@@ -61,7 +66,7 @@ async def _view(fleet: Fleet, session: Session, containers: dict[str, Container]
         state=state,
         age_s=_age(state.since, fleet.world.clock.now()),
         container_state=_container_word(containers, container),
-        queued=sum(r.state is Delivery.QUEUED for r in outbox),
+        queued=sum(r.state in _TO_COME for r in outbox),
         walls=status.walls,
         warnings=(*_of_the_moment(held, containers), *_warnings(session, status)),
     )
@@ -127,13 +132,13 @@ class Snapshot:
 
 async def snapshot(fleet: Fleet, session: Session, *, lines: int, full: bool) -> Snapshot:
     """The visible screen with the last `lines` envelopes, or, when `full`, the scroll-back too."""
-    page = await fleet.world.store.latest(session.session_id, lines)
+    page = await fleet.world.store.latest(session.session_id, max(lines, 1))  # the cursor comes with the last
     screen, fault = await _screen(await fleet.soon(session.session_id), full=full)
     return Snapshot(
         view=await view(fleet, session),
         screen=screen,
         screen_error=fault,
-        envelopes=page.envelopes,
+        envelopes=page.envelopes if lines else (),
         next_seq=page.next_seq,
     )
 
