@@ -1,4 +1,4 @@
-"""What one would have without us: `docker run` of the same image, with codex on its terminal."""
+"""What one would have without us: `docker run` of the same image, with tmux and codex in it."""
 
 import os
 import shutil
@@ -16,6 +16,10 @@ from orchestrator.core.places import SessionFolder
 
 #: What codex's screen shows as soon as one can type.
 COMPOSER = b"\xe2\x80\xba"
+INSIDE = Path(__file__).with_name("inside.py").resolve()
+#: Codex by itself, and with an app-server and a thread of its own, as a session has it.
+ALONE = "codex -s danger-full-access -a never"
+SERVED = "python3 -I /inside.py"
 
 
 class Plain:
@@ -28,7 +32,7 @@ class Plain:
         self._folder = folder
         self._made: list[str] = []
 
-    def run(self) -> float:
+    def run(self, codex: str = ALONE) -> float:
         """Seconds from `docker run` until codex's composer is on its screen."""
         home = Path(tempfile.mkdtemp(dir=self._folder))
         shutil.copy(self._settings, home)
@@ -39,8 +43,9 @@ class Plain:
         began = time.perf_counter()
         argv = ["docker", "run", "-d", "-t", "--name", name, "--user", "agent", "--workdir", "/home/agent"]
         argv += ["--add-host", "host.docker.internal:host-gateway", "--init", "-e", "CODEX_HOME=/codex-home"]
-        argv += ["-v", f"{home}:/codex-home", "--entrypoint", "sh", self._image]
-        _ran([*argv, "-c", "stty rows 40 cols 120; exec codex -s danger-full-access -a never"])
+        argv += ["-e", "TERM=xterm-256color"]
+        argv += ["-v", f"{home}:/codex-home", "-v", f"{INSIDE}:/inside.py:ro", "--entrypoint", "sh"]
+        _ran([*argv, self._image, "-c", f"stty rows 40 cols 120; exec tmux -u new-session '{codex}'"])
         _until_seen(name, "0")
         return time.perf_counter() - began
 

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.figures import Row, milliseconds
-from benchmarks.plain import plain
+from benchmarks.plain import SERVED, plain
 from benchmarks.stage import LIMIT, SCRIPT, Stage
 
 
@@ -33,7 +33,7 @@ def measure(stage: Stage) -> list[Row]:
         Row(
             what=f"`resume-all` of {many} after the death of their containers",
             ours=milliseconds([dead]),
-            against=f"`docker start` of {many} at once, until codex's composer is there",
+            against=f"`docker start` of {many} at once, codex with app-server, thread and screen",
             baseline=milliseconds([plainly]),
         ),
     ]
@@ -42,7 +42,7 @@ def measure(stage: Stage) -> list[Row]:
 def _after_death(stage: Stage, names: list[str], many: int) -> tuple[float, float]:
     like = stage.client.sessions()[0]
     with plain(stage, like) as containers, ThreadPoolExecutor(many) as hands:
-        list(hands.map(lambda _: containers.run(), range(many)))
+        list(hands.map(lambda _: containers.run(SERVED), range(many)))
         containers.kill_all()
         began = time.perf_counter()
         list(hands.map(containers.start_again, containers.made))
