@@ -91,11 +91,14 @@ class AppServer:
             misses = 0 if await self.check(absent_is_fine=misses < _MISSES_ALLOWED) else misses + 1
 
     async def check(self, *, absent_is_fine: bool) -> bool:
-        """Whether our own child listens; nobody may, where `absent_is_fine`."""
+        """Whether our own child listens; nobody may, where `absent_is_fine`.
+
+        Whoever accepts nothing any more has a full queue and cannot be told from our child that hangs.
+        """
         try:
             stream = await unix.connect(places.APP_SOCKET, lend=self._launcher.agent.borrowed)
         except ConnectionLost as exc:
-            if absent_is_fine:
+            if absent_is_fine or isinstance(exc.__cause__, BlockingIOError):
                 return False
             raise Imitated(f"the app-server's socket is unusable: {exc}", self.pid) from exc
         await stream.close()

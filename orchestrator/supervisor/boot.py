@@ -34,10 +34,9 @@ def main() -> int:
         ending = exc.ending
     except Exception as exc:  # noqa: BLE001 - the outermost edge: a bug ends the container with its reason
         traceback.print_exc()
-        ending = Ending(Code.FAILURE, f"a bug: {exc!r}")
-    failed = ending.code in {Code.FAILURE, Code.POLICY}
-    board.update(phase=Phase.FAILED if failed else Phase.STOPPED, reason=ending.why, app_server_pid=0)
-    if failed:
+        ending = Ending(Code.FAILURE, f"a bug: {exc!r}", failed=True)
+    board.update(phase=Phase.FAILED if ending.failed else Phase.STOPPED, reason=ending.why, app_server_pid=0)
+    if ending.failed:
         sys.stderr.write(f"supervisor: {ending.why}\n")
     return ending.code
 

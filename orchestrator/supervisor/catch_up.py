@@ -1,5 +1,6 @@
 """After a connection: everything that codex knows and the log does not, written before anything live."""
 
+import asyncio
 from typing import Any
 
 from orchestrator.codex_connection.peer import Connection
@@ -10,6 +11,8 @@ from orchestrator.supervisor.recorder import Recorder
 
 _PAGE = 50
 _PAGES = 200
+#: Seconds between the looks at a list that is in doubt; the last one is believed.
+_LOOK_AGAIN = (0.05, 0.1, 0.2, 0.4)
 
 
 class CatchUp:
@@ -49,13 +52,27 @@ class CatchUp:
     async def _missing(self, thread_id: str) -> list[Message]:
         """What to write for a thread; nothing where codex does not know it any more."""
         try:
-            turns = await self._turns(thread_id)
+            turns = await self._settled(thread_id)
             self._running |= {ident(turn) for turn in turns if turn.get("status") == "inProgress"}
             items = {ident(turn): await self._items(thread_id, ident(turn)) for turn in turns}
         except CodexRefused as exc:
             self._recorder.say("gap", why=f"codex cannot list {thread_id}: {exc.message}", lost=["turns"])
             return []
         return backfill.messages(self._recorder.index, thread_id, turns, items)
+
+    async def _settled(self, thread_id: str) -> list[Message]:
+        """As `_turns`; nothing in it is called over, or left out, at the first look alone."""
+        for pause in _LOOK_AGAIN:
+            turns: list[Message] | None = None
+            try:
+                turns = await self._turns(thread_id)
+            except CodexRefused:
+                if not closing.in_doubt(self._recorder.index, thread_id, []):
+                    raise
+            if turns is not None and not closing.in_doubt(self._recorder.index, thread_id, turns):
+                return turns
+            await asyncio.sleep(pause)
+        return await self._turns(thread_id)
 
     async def _turns(self, thread_id: str) -> list[Message]:
         """The turns that are not whole in the log, oldest first."""

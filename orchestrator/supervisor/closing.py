@@ -1,8 +1,8 @@
 """Ends for what nothing else will end: turns and questions of an app-server that is gone. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from orchestrator.supervisor.index import LogIndex, Message, OpenRequest
+from orchestrator.supervisor.index import LogIndex, Message, OpenRequest, ident
 
 
 def requests(index: LogIndex) -> list[Message]:
@@ -14,6 +14,19 @@ def turns(index: LogIndex, *, running: Collection[str] = ()) -> list[Message]:
     """Every open turn that is not known to run, ended as interrupted."""
     over = {turn_id: opened for turn_id, opened in index.open_turns.items() if turn_id not in running}
     return [_turn(opened.thread_id, turn_id) for turn_id, opened in over.items()]
+
+
+def in_doubt(index: LogIndex, thread_id: str, listed: Sequence[Message]) -> bool:
+    """Whether the list of a thread's turns (oldest first) calls one over that may just have begun.
+
+    For some milliseconds after `turn/start` codex leaves the turn out, or calls it interrupted. Only the
+    newest turn of a thread can be that one; of an older one codex's word is final.
+    """
+    known = {ident(turn) for turn in listed}
+    left_out = (
+        turn.thread_id == thread_id and turn_id not in known for turn_id, turn in index.open_turns.items()
+    )
+    return any(left_out) or (bool(listed) and listed[-1].get("status") == "interrupted")
 
 
 def _turn(thread_id: str, turn_id: str) -> Message:

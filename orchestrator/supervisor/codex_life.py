@@ -12,6 +12,7 @@ from orchestrator.supervisor.conversation import Conversation
 from orchestrator.supervisor.ending import Fatal
 from orchestrator.supervisor.first_of import first_of, for_ever
 from orchestrator.supervisor.processes import PartFailed
+from orchestrator.supervisor.pulse import Pulse
 from orchestrator.supervisor.recorder import Recorder
 from orchestrator.supervisor.rollout_tail import Rollouts
 from orchestrator.supervisor.status import Phase, StatusBoard
@@ -46,6 +47,7 @@ class CodexLife:
         self._now = now
         self._up = up
         self._cut_at = recorder.index.last_time
+        self._pulse = Pulse("app-server", recorder, board)
         self._connection: Connection | None = None
         self._drained = asyncio.Event()
         self._drained.set()
@@ -147,7 +149,7 @@ class CodexLife:
         self._was_up = True
         self._keeper.ready.set()
         self._up()
-        await conversation.record()
+        await first_of(conversation.record(), self._pulse.ask(connection))
         self._recorder.say("disconnected", why=connection.why_closed)
         return True
 

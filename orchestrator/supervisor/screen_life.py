@@ -7,6 +7,7 @@ from orchestrator.core.errors import TimedOut
 from orchestrator.supervisor.backoff import Backoff
 from orchestrator.supervisor.ending import Fatal
 from orchestrator.supervisor.processes import PartFailed
+from orchestrator.supervisor.pulse import Pulse
 from orchestrator.supervisor.recorder import Recorder
 from orchestrator.supervisor.status import StatusBoard
 from orchestrator.supervisor.thread_keeper import ThreadKeeper
@@ -31,6 +32,7 @@ class ScreenLife:
         self._recorder = recorder
         self._board = board
         self._up = up
+        self._pulse = Pulse("tmux", recorder, board)
         self._tui = Backoff()
         self._tui_since = 0.0
         self.is_up = False
@@ -52,6 +54,7 @@ class ScreenLife:
         try:
             self._board.update(tmux=await self._tmux.start())
             self._tui_started()
+            self._pulse.beat(answered=True)
             self.is_up = True
             self._up()
             await self._tmux.watch(self._mend)
@@ -60,6 +63,9 @@ class ScreenLife:
         return "ended"
 
     async def _mend(self, look: Look) -> None:
+        self._pulse.beat(answered=look.health is not Health.SILENT)
+        if look.health in {Health.SOUND, Health.SILENT}:
+            return
         if look.health is Health.PIPE_GONE:
             self._recorder.say("restarted", part="pipe", why=look.detail)
             await self._tmux.pipe()

@@ -38,6 +38,8 @@ class Status:
     tui_started_at: str = ""
     policy: dict[str, str] = field(default_factory=dict)
     walls: dict[str, Any] = field(default_factory=dict)
+    #: Parts that live and do not answer, each with the time since when that is known.
+    silent: dict[str, str] = field(default_factory=dict)
 
 
 class StatusBoard:

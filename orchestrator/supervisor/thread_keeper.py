@@ -6,7 +6,7 @@ from typing import Any
 from orchestrator.codex_connection.peer import Connection
 from orchestrator.core import places
 from orchestrator.core.errors import CodexRefused
-from orchestrator.supervisor.ending import Code, Fatal, check_thread
+from orchestrator.supervisor.ending import WHAT_TO_DO, Code, Fatal, Hopeless, check_thread
 from orchestrator.supervisor.order import Order, is_thread_id
 from orchestrator.supervisor.private import PrivateFolder
 from orchestrator.supervisor.recorder import Recorder
@@ -36,13 +36,16 @@ class ThreadKeeper:
         """Start the thread or resume it; codex's answer.
 
         Raises:
-            Fatal: codex refuses (70), or applies other policies than those asked for (65).
+            Hopeless: codex refuses to resume the thread (0: another start would be refused too).
+            Fatal: it refuses to start one (70), or applies other policies than those asked for (65).
         """
         try:
             answer = await (self._resume(connection) if self.thread_id else self._start(connection))
         except CodexRefused as exc:
-            what = f"to resume {self.thread_id}" if self.thread_id else "to start a thread"
-            raise Fatal(f"codex refused {what}: {exc.message}") from exc
+            if not self.thread_id:
+                raise Fatal(f"codex refused to start a thread: {exc.message}") from exc
+            why = f"codex refused to resume {self.thread_id}: {exc.message}; {WHAT_TO_DO}"
+            raise Hopeless(why) from exc
         applied = self.note_policy(answer)
         if applied != wanted(self._order):
             raise Fatal(f"codex applies {applied}, not {wanted(self._order)}", Code.POLICY)
@@ -102,8 +105,8 @@ class ThreadKeeper:
         try:
             value = self._folder.read_json(places.THREAD_FILE)
         except ValueError as exc:
-            raise Fatal(f"thread.json cannot be read: {exc}") from exc
+            raise Hopeless(f"thread.json cannot be read: {exc}; {WHAT_TO_DO}") from exc
         kept = None if value is None else str(value.get("thread_id", ""))
         if kept and not is_thread_id(kept):
-            raise Fatal(f"thread.json names no thread: {kept!r}")
+            raise Hopeless(f"thread.json names no thread: {kept!r}; {WHAT_TO_DO}")
         return check_thread(kept, self._order.thread_id, self._recorder.index.lines)

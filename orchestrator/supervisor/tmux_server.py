@@ -30,6 +30,7 @@ class Health(StrEnum):
     TUI_DEAD = "tui"
     PIPE_GONE = "pipe"
     SESSION_GONE = "session"
+    SILENT = "silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +88,19 @@ class TmuxServer:
             return Look(
                 Health.SESSION_GONE, f"the tmux server ended with {(await self._running().wait()).why}"
             )
-        return judge(await self._ask("list-panes", "-t", self._target, "-F", _FORMAT))
+        asked = tmux("list-panes", "-t", self._target, "-F", _FORMAT)
+        try:
+            return judge(await self._launcher.run(*asked, patience=_PATIENCE))
+        except TimedOut as exc:
+            return Look(Health.SILENT, exc.message)
 
     async def watch(self, found: Callable[[Look], Awaitable[None]]) -> None:
-        """Tell each finding that is not sound, until the session is gone."""
+        """Tell each finding, until the session is gone."""
         while True:
             look = await self.look()
             if look.health is Health.SESSION_GONE:
                 raise PartFailed(look.detail)
-            if look.health is not Health.SOUND:
-                await found(look)
+            await found(look)
             await self._pause()
 
     async def respawn(self) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from orchestrator.testing.model.server import ModelServer
+from orchestrator.testing.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
 
 Box = Any
+LIMIT = 45.0
 
 
 def said(box: Box, method: str) -> list[dict[str, Any]]:
@@ -99,21 +101,49 @@ async def test_a_revived_container_that_is_to_be_stopped_ends_at_once(box: Box) 
 
 
 async def test_a_missing_thread_file_is_refused(box: Box) -> None:
-    """Never silently a new thread: 70, with the reason in status.json."""
+    """Never silently a new thread: it stays down, with the reason and what to do in status.json."""
     await box.up()
     await box.stop("running")
     (box.private / "thread.json").unlink()
     box.container.start()
-    assert await box.exited() == 70
+    assert await box.exited() == 0
+    assert box.status()["phase"] == "failed"
     assert "thread.json is missing" in box.status()["reason"]
+    assert "resume-all" in box.status()["reason"]
 
 
 async def test_a_thread_of_the_registry_without_its_file_is_refused(box: Box) -> None:
     """The registry's word for the thread is no reason to guess either."""
     box.prepare(thread_id="01a1fbb8-11ed-7000-8000-000000000000")
     box.run()
-    assert await box.exited() == 70
+    assert await box.exited() == 0
     assert box.status()["phase"] == "failed"
+
+
+@pytest.mark.parametrize("kept", ["01a1fbb8-11ed-7000-8000-000000000000", "no id", None])
+async def test_a_thread_that_codex_refuses_is_tried_once_and_waits_for_a_person(
+    box: Box, kept: str | None
+) -> None:
+    """No endless loop under the engine's restart policy; with the file put back the thread goes on."""
+    box.restart = True
+    await box.up()
+    await box.turn("remember me")
+    await box.stop("running")
+    file = box.private / "thread.json"
+    whole, after = file.read_bytes(), box.last()
+    file.write_text(json.dumps({"schema": 1, "thread_id": kept}) if kept else "torn {")
+    box.container.start()
+    assert await box.exited() == 0
+    assert (box.status()["phase"], box.container.attrs["RestartCount"]) == ("failed", 0)
+    reason = box.status()["reason"]
+    assert all(word in reason for word in ("thread", kept or "thread.json", "resume-all"))
+    assert "remember me" in str(box.lines()[:after])
+    file.write_bytes(whole)
+    after = box.last()
+    box.container.start()
+    await box.ready(after)
+    await box.turn("still there?")
+    assert [line["m"]["params"].get("lost") for line in said(box, "supervisor/gap")] == []
 
 
 async def test_a_policy_that_codex_does_not_echo_ends_it_with_65(box: Box) -> None:
@@ -135,6 +165,52 @@ async def test_a_codex_that_does_not_come_up_ends_it_with_70_and_the_reason(box:
     assert await box.exited() == 70
     assert box.status()["phase"] == "failed"
     assert "config.toml" in box.status()["reason"]
+
+
+async def test_an_app_server_that_hangs_is_reported_and_goes_on_where_it_stood(
+    box: Box, model: ModelServer
+) -> None:
+    """Neither it nor its turn is ended: the status says that it is silent until it answers again."""
+    model.play({"default": [[{"say": "half", "phase": "commentary"}, {"wait": "go"}, {"say": "whole"}]]})
+    await box.up()
+    turn, app = await box.start_turn("long"), box.status()["app_server_pid"]
+    await box.line(lambda line: line["m"]["method"] == "item/completed" and "half" in str(line["m"]))
+    box.kill(app, "STOP")
+    silent = await box.method("supervisor/silent")
+    assert silent["m"]["params"]["part"] == "app-server"
+    await until(lambda: list(box.status()["silent"]) == ["app-server"], LIMIT)
+    assert box.status()["phase"] == "ready"
+    box.kill(app, "CONT")
+    await box.method("supervisor/answers")
+    await until(lambda: box.status()["silent"] == {}, LIMIT)
+    model.memory.gates.open("go")
+    ended = await box.method("turn/completed")
+    assert (ended["m"]["params"]["turn"]["id"], ended["src"]) == (turn, "live")
+    assert ended["m"]["params"]["turn"]["status"] == "completed"
+    assert box.status()["app_server_pid"] == app
+    ended_parts = [line["m"]["params"]["part"] for line in said(box, "supervisor/restarted")]
+    assert set(ended_parts) <= {"tui"}, "codex's screen gives up by itself, and is drawn again"
+    assert said(box, "supervisor/disconnected") == []
+    await box.until_on_screen("whole")
+
+
+async def test_a_tmux_that_hangs_is_reported_and_goes_on_with_its_screen(box: Box) -> None:
+    """Nothing on it is lost: the server and codex's screen in it are the same."""
+    await box.up()
+    await box.turn("hello")
+    await box.until_on_screen("You said: hello")
+    server, pane = box.status()["tmux"].split()[0], box.pane_pid()
+    box.kill(server, "STOP")
+    silent = await box.method("supervisor/silent")
+    assert silent["m"]["params"]["part"] == "tmux"
+    await until(lambda: list(box.status()["silent"]) == ["tmux"], LIMIT)
+    box.kill(server, "CONT")
+    await box.method("supervisor/answers")
+    await until(lambda: box.status()["silent"] == {}, LIMIT)
+    assert box.pane_pid() == pane
+    assert said(box, "supervisor/restarted") == []
+    await box.turn("again")
+    await box.until_on_screen("You said: again")
 
 
 async def test_an_app_server_that_hangs_cannot_hold_an_ordered_stop_up(box: Box) -> None:

@@ -6,10 +6,12 @@ import pytest
 
 from orchestrator.core import places
 from orchestrator.testing.model.server import ModelServer
+from orchestrator.testing.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
 
 Box = Any
+LIMIT = 45.0
 
 
 def of(box: Box, method: str, source: str = "") -> list[dict[str, Any]]:
@@ -100,3 +102,92 @@ async def test_a_history_without_its_log_is_back_filled_whole(box: Box) -> None:
     await box.ready()
     texts = [line["m"]["params"]["item"].get("text") for line in of(box, "item/completed", "backfill")]
     assert [text for text in texts if text] == ["You said: one", "You said: two"]
+
+
+KID = {"task_name": "kid", "message": "go", "fork_turns": "none"}
+DELEGATE = {
+    "rules": [
+        {
+            "when": "/^delegate/",
+            "steps": [
+                [{"call": "spawn_agent", "namespace": "collaboration", "args": KID}],
+                [{"wait": "parent"}, {"say": "Delegated."}],
+            ],
+        }
+    ],
+    "default": [
+        [{"say": "begun", "phase": "commentary"}, {"wait": "one"}, {"shell": "echo from the kid"}],
+        [{"wait": "two"}, {"say": "The kid is done."}],
+    ],
+}
+
+
+def items_of(box: Box, thread: str) -> list[tuple[str, str]]:
+    """A thread's finished items: what each is, and who wrote it."""
+    found = [line for line in of(box, "item/completed") if line["m"]["params"]["threadId"] == thread]
+    return [(line["m"]["params"]["item"]["type"], line["src"]) for line in found]
+
+
+async def test_a_sub_agent_at_work_is_recorded_once_over_a_lost_connection(
+    box: Box, model: ModelServer
+) -> None:
+    """What it did before, meanwhile and afterwards, each once; afterwards is heard live again."""
+    model.play(DELEGATE)
+    await box.up()
+    await box.start_turn("delegate it")
+    begun = await box.line(lambda line: line["m"]["method"] == "item/completed" and "begun" in str(line["m"]))
+    kid = begun["m"]["params"]["threadId"]
+    assert kid != box.thread_id()
+    box.kill(box.supervisor_pid(), "STOP")
+    box.cut()
+    model.memory.gates.open("one")
+    await until(lambda: model.memory.health()["waiting"] == ["parent", "two"], LIMIT)
+    box.kill(box.supervisor_pid(), "CONT")
+    await box.ready(begun["n"])
+    model.memory.gates.open("two")
+    ended = await box.line(
+        lambda line: line["m"]["method"] == "turn/completed" and line["m"]["params"]["threadId"] == kid
+    )
+    assert (ended["src"], ended["m"]["params"]["turn"]["status"]) == ("live", "completed")
+    model.memory.gates.open("parent")
+    await box.line(
+        lambda line: (
+            line["m"]["method"] == "turn/completed" and line["m"]["params"]["threadId"] == box.thread_id()
+        )
+    )
+    kinds = [one for one in items_of(box, kid) if one[0] in {"agentMessage", "commandExecution"}]
+    assert kinds == [("agentMessage", "live"), ("commandExecution", "backfill"), ("agentMessage", "live")]
+    named = [line["m"]["params"]["item"]["id"] for line in of(box, "item/completed")]
+    assert len(named) == len(set(named))
+    starts = [line["m"]["params"]["turn"]["id"] for line in of(box, "turn/started")]
+    assert len(starts) == len(set(starts))
+
+
+async def test_a_sub_agent_of_an_app_server_that_was_killed_is_ended_once_and_the_next_is_heard(
+    box: Box, model: ModelServer
+) -> None:
+    """Its turn is over with the process; a sub-agent of the new one is recorded live."""
+    model.play(DELEGATE)
+    await box.up()
+    await box.start_turn("delegate it")
+    begun = await box.line(lambda line: line["m"]["method"] == "item/completed" and "begun" in str(line["m"]))
+    kid = begun["m"]["params"]["threadId"]
+    box.kill(box.status()["app_server_pid"])
+    await box.ready(begun["n"])
+    ends = [line for line in of(box, "turn/completed") if line["m"]["params"]["threadId"] == kid]
+    assert [end["m"]["params"]["turn"]["status"] for end in ends] == ["interrupted"]
+    assert [one for one in items_of(box, kid) if one[0] == "agentMessage"] == [("agentMessage", "live")]
+    for gate in ("one", "two", "parent"):
+        model.memory.gates.open(gate)
+    after = box.last()
+    again = {**KID, "task_name": "second"}
+    spawn = {"call": "spawn_agent", "namespace": "collaboration", "args": again}
+    rules = [{"when": "/^delegate/", "steps": [[spawn], [{"say": "Delegated."}]]}]
+    model.play({"rules": rules, "default": [[{"say": "The second is done."}]]})
+    await box.start_turn("delegate again")
+    said = await box.line(
+        lambda line: line["m"]["method"] == "item/completed" and "The second is done." in str(line["m"]),
+        after=after,
+    )
+    assert said["src"] == "live"
+    assert said["m"]["params"]["threadId"] not in {kid, box.thread_id()}

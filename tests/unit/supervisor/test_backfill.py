@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -146,6 +147,39 @@ def test_everything_open_is_closed_and_then_nothing_is_left() -> None:
 def test_a_turn_that_still_runs_is_not_closed() -> None:
     """Codex's list knows better than the silence of the log."""
     assert closing.turns(opened(), running={"t"}) == []
+
+
+@pytest.mark.parametrize(
+    ("opened_in_log", "listed", "doubtful"),
+    [
+        ((), (), False),
+        ((), (("t", "completed"),), False),
+        ((), (("t", "failed"),), False),
+        ((), (("t", "inProgress"),), False),
+        ((), (("t", "interrupted"),), True),
+        ((), (("a", "interrupted"), ("t", "inProgress")), False),
+        ((), (("a", "interrupted"), ("t", "completed")), False),
+        ((), (("a", "completed"), ("t", "interrupted")), True),
+        (("th:t",), (), True),
+        (("th:t",), (("t", "interrupted"),), True),
+        (("th:t",), (("t", "inProgress"),), False),
+        (("th:t",), (("t", "completed"),), False),
+        (("th:t",), (("a", "completed"),), True),
+        (("sub:t",), (), False),
+        (("sub:t",), (("a", "completed"),), False),
+    ],
+)
+def test_a_turn_that_may_just_have_begun_is_called_over_by_no_single_look(
+    opened_in_log: tuple[str, ...],
+    listed: tuple[tuple[str, str], ...],
+    doubtful: bool,  # noqa: FBT001 - a table
+) -> None:
+    """For a moment codex leaves the newest turn out, or calls it interrupted; older ones are over."""
+    index = LogIndex()
+    for thread_id, _, turn_id in (name.partition(":") for name in opened_in_log):
+        params = {"threadId": thread_id, "turn": {"id": turn_id}}
+        written(index, [{"method": "turn/started", "params": params}])
+    assert closing.in_doubt(index, "th", [turn(*one) for one in listed]) is doubtful
 
 
 def test_after_a_reconnect_questions_stay_open_only_while_codex_waits() -> None:

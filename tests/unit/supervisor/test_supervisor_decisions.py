@@ -8,9 +8,10 @@ from orchestrator.core.policies import Approval, Reasoning, Sandbox
 from orchestrator.core.session import Desired
 from orchestrator.supervisor import privileges, thread, tmux_server, walls
 from orchestrator.supervisor.backoff import CALM, FIRST, LONGEST, Backoff
-from orchestrator.supervisor.ending import Code, Fatal, at_signal, at_start, check_thread
+from orchestrator.supervisor.ending import Code, Hopeless, at_signal, at_start, check_thread
 from orchestrator.supervisor.order import BadOrder, Order, is_thread_id, parse
 from orchestrator.supervisor.processes import Finished
+from orchestrator.supervisor.pulse import Silence
 from orchestrator.supervisor.tmux_server import Health
 
 ORDER: dict[str, Any] = {
@@ -36,8 +37,8 @@ def order(**changes: Any) -> Order:
     ("desired", "code"),
     [
         (Desired.RUNNING, Code.TERMINATED),
-        (Desired.STOPPED, Code.ORDERED),
-        (Desired.FINISHED, Code.ORDERED),
+        (Desired.STOPPED, Code.STAY_DOWN),
+        (Desired.FINISHED, Code.STAY_DOWN),
         (None, Code.TERMINATED),
     ],
 )
@@ -52,7 +53,7 @@ def test_a_start_against_the_order_ends_at_once_with_0() -> None:
     for desired in (Desired.STOPPED, Desired.FINISHED):
         ending = at_start(desired)
         assert ending is not None
-        assert ending.code is Code.ORDERED
+        assert ending.code is Code.STAY_DOWN
 
 
 @pytest.mark.parametrize(
@@ -66,10 +67,11 @@ def test_the_kept_thread_is_the_truth(kept: str | None, ordered: str, recorded: 
 
 @pytest.mark.parametrize(("kept", "ordered", "recorded"), [(None, "", 1), (None, "a", 0), ("", "a", 0)])
 def test_a_lost_thread_is_never_silently_a_new_one(kept: str | None, ordered: str, recorded: int) -> None:
-    """70, with the reason."""
-    with pytest.raises(Fatal) as fatal:
+    """It stays down until a person has looked, and counts as failed."""
+    with pytest.raises(Hopeless) as hopeless:
         check_thread(kept, ordered, recorded)
-    assert fatal.value.ending.code is Code.FAILURE
+    ending = hopeless.value.ending
+    assert (ending.code, ending.failed) == (Code.STAY_DOWN, True)
 
 
 def test_an_order_is_read_with_its_policies() -> None:
@@ -199,3 +201,15 @@ def test_a_program_that_failed_says_why() -> None:
     """Its last line, or the signal."""
     assert Finished(1, "a\nError: in use").why == "status 1: Error: in use"
     assert Finished(-9, "").why == "signal 9"
+
+
+@pytest.mark.parametrize(
+    ("answers", "silent"),
+    [("", False), ("-", False), ("--", True), ("-+-", False), ("--+", False), ("+---", True)],
+)
+def test_silence_is_known_by_the_second_answer_in_a_row_that_is_missing(answers: str, silent: bool) -> None:  # noqa: FBT001 - a table
+    """One is missing after every pause of the container."""
+    silence = Silence()
+    for answer in answers:
+        silence = silence.after(answered=answer == "+")
+    assert silence.known is silent
