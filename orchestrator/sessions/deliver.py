@@ -19,20 +19,21 @@ from orchestrator.core.errors import (
     RouteRefused,
     SessionBusy,
     SessionNotRunning,
-    TimedOut,
 )
 from orchestrator.core.ports import Codex, Terminal
 from orchestrator.core.receipt import Delivery, Mode, Receipt, Route
-from orchestrator.core.routing import Surroundings, check_message, choose, why_not_now, why_not_typed
+from orchestrator.core.routing import check_message, why_not_typed
+from orchestrator.sessions.entrance import Entrance, NotNowError
 from orchestrator.sessions.journal import Journal
-from orchestrator.sessions.queueing import FREE, Step, free_now, next_step
-from orchestrator.sessions.screen import Screen
+from orchestrator.sessions.queueing import FREE, Step, free_now, held_up, next_step
 from orchestrator.sessions.world import World, within
 
 log = structlog.get_logger()
 
 SYSTEM_TAG = "system-note"
 _ON_THE_WAY = frozenset({Delivery.WRITTEN, Delivery.ACCEPTED})
+_NOT_SHOWN = "codex has not shown it as a message in time"
+_OVERTAKEN = "codex shows it after a person's answer only, and a message that interrupts went first"
 LOOK_AGAIN = 0.2
 POSTPONED = 1.0
 
@@ -42,19 +43,14 @@ def marked(text: str, sender: str, *, system: bool) -> str:
     return f"[system note from {sender}] {text}" if system else text
 
 
-class _NotNowError(Exception):
-    """Codex runs a turn that this message must not join."""
-
-
 class Deliverer:
     """Owns the queue of one session."""
 
     def __init__(self, world: World, journal: Journal, terminal: Terminal, codex: Codex) -> None:
         self._world = world
         self._journal = journal
-        self._codex = codex
         self.terminal = terminal
-        self._screen = Screen(world.clock, terminal)
+        self._entrance = Entrance(world, journal, terminal, codex)
         per_minute = world.rules.rate_per_minute
         self._limiter = AsyncLimiter(per_minute, 60.0)
         self._door = asyncio.Lock()
@@ -65,7 +61,7 @@ class Deliverer:
 
     def disturbed(self) -> None:
         """The recorder says that a part of codex was restarted: its screen has to settle again."""
-        self._screen.disturb()
+        self._entrance.disturbed()
 
     async def accept(
         self, text: str, *, mode: Mode, wish: Route, sender: str, tags: Sequence[str], system: bool
@@ -151,9 +147,9 @@ class Deliverer:
         message_id = step.receipt.message_id
         try:
             if step.interrupt:
-                await self.interrupt()
-            route, turn_id = await self._write(step.receipt)
-        except _NotNowError:
+                await self._entrance.interrupt()
+            route, turn_id = await self._entrance.write(step.receipt)
+        except NotNowError:
             await self._world.clock.sleep(LOOK_AGAIN)
             return
         except (RouteRefused, CodexRefused, SessionBusy, InvalidInput) as exc:
@@ -179,114 +175,30 @@ class Deliverer:
         self.hindrance = exc.message
         await self._world.clock.sleep(POSTPONED)
 
-    async def _write(self, receipt: Receipt) -> tuple[Route, str]:
-        """Mark the message as written, then write it: its route, and the turn that codex says took it."""
-        thread = self._journal.session.thread_id
-        around = await self._surroundings()
-        if not around.idle and receipt.mode is Mode.STEER:
-            return Route.APP_SERVER, await self._steer(receipt)
-        if not around.idle and receipt.mode is Mode.IF_IDLE:
-            raise SessionBusy
-        if not around.idle:
-            raise _NotNowError
-        route = choose(receipt.wish, receipt.text, around)
-        await self._journal.move(receipt.message_id, Delivery.WRITTEN, route=route)
-        if route is Route.TMUX and await self._typed(receipt):
-            return route, ""
-        turn_id = await self._codex.start_turn(thread, receipt.text, receipt.message_id)
-        return Route.APP_SERVER, turn_id
-
-    async def _typed(self, receipt: Receipt) -> bool:
-        """Whether it was typed; where it certainly was not, and any route would do, another one is taken."""
-        try:
-            await self.terminal.paste(receipt.text)
-        except RouteRefused:
-            if receipt.wish is Route.TMUX:
-                raise
-            return False
-        except ConnectionLost as exc:
-            if exc.ambiguous:
-                raise
-            if receipt.wish is Route.TMUX:
-                raise RouteRefused(f"not typed: {exc.message}") from exc
-            return False
-        return True
-
-    async def _steer(self, receipt: Receipt) -> str:
-        """Into the running turn; where it has just ended, codex says so, and a new one takes the message."""
-        if receipt.wish is Route.TMUX:
-            raise RouteRefused("a running turn is steered through the app-server only")
-        thread = self._journal.session.thread_id
-        turn = (await self._codex.status(thread)).turn_id or self._journal.state.turn_id
-        await self._journal.move(receipt.message_id, Delivery.WRITTEN, route=Route.APP_SERVER)
-        try:
-            return await self._codex.steer(thread, turn, receipt.text, receipt.message_id)
-        except CodexRefused:
-            if (await self._codex.status(thread)).kind == "active":
-                raise
-            return await self._codex.start_turn(thread, receipt.text, receipt.message_id)
-
-    async def would_take(self, text: str, wish: Route) -> Route:
-        """The route that a message would take at this moment."""
-        return choose(wish, text, await self._surroundings())
-
-    async def _surroundings(self) -> Surroundings:
-        status = await self._codex.status(self._journal.session.thread_id)
-        seen = await self._screen.look()
-        return Surroundings(
-            idle=status.kind != "active",
-            approval=self._journal.session.policies.approval,
-            pane_alive=seen.pane.alive,
-            screen_settled=seen.steady_for >= self._world.rules.screen_settles_seconds,
-            people_attached=seen.pane.people,
-            touched=seen.pane.touched,
-        )
-
     async def _prove(self, message_id: str, route: Route) -> None:
         """Wait until the recorder shows the message, or say that it is unknown."""
-        if not await self._proven(message_id, route):
-            await self._journal.move(
-                message_id, Delivery.UNKNOWN, reason="codex has not shown it as a message in time"
-            )
+        await self._shown(message_id, route)
+        if self._on_the_way(message_id):
+            waits = held_up(message_id, self._journal.outbox, self._journal.state)
+            await self._journal.move(message_id, Delivery.UNKNOWN, reason=_OVERTAKEN if waits else _NOT_SHOWN)
 
-    async def _proven(self, message_id: str, route: Route) -> bool:
+    async def _shown(self, message_id: str, route: Route) -> None:
+        """Until nothing more is to be waited for, or for as long as codex may take."""
         limit, patience = self._world.rules.settle_seconds, self._world.rules.retry_enter_seconds
-        settled = self._journal.until(lambda: not self._on_the_way(message_id))
-        if route is not Route.TMUX:
-            return await within(limit, settled)
-        if await within(patience, settled):
-            return True
-        await self._press_again()
-        again = self._journal.until(lambda: not self._on_the_way(message_id))
-        return await within(limit - patience, again)
+        if route is Route.TMUX:
+            if await within(patience, self._journal.until(lambda: self._over(message_id))):
+                return
+            await self._entrance.press_again()
+            limit -= patience
+        await within(limit, self._journal.until(lambda: self._over(message_id)))
 
-    async def _press_again(self) -> None:
-        """A screen that was just drawn can swallow Enter; a second one in an empty composer does nothing."""
-        try:
-            if not why_not_now(await self._surroundings()):
-                await self.terminal.press("Enter")
-        except OrchestratorError as exc:
-            log.info("enter_not_repeated", reason=exc.message)
+    def _over(self, message_id: str) -> bool:
+        return not self._on_the_way(message_id) or held_up(
+            message_id, self._journal.outbox, self._journal.state
+        )
 
     def _on_the_way(self, message_id: str) -> bool:
         return any(r.message_id == message_id and r.state in _ON_THE_WAY for r in self._journal.outbox)
-
-    async def interrupt(self) -> str:
-        """Stop the running turn and what it left running; the turn's id, or an empty string when idle.
-
-        Raises:
-            TimedOut: codex did not close the turn in time.
-        """
-        thread = self._journal.session.thread_id
-        status = await self._codex.status(thread)
-        if status.kind != "active" or not status.turn_id:
-            return ""
-        await self._codex.interrupt(thread, status.turn_id)
-        await self._codex.clean_terminals(thread)
-        ended = self._journal.until(lambda: self._journal.state.activity in FREE)
-        if not await within(self._world.rules.settle_seconds, ended):
-            raise TimedOut("codex did not close the interrupted turn in time")
-        return status.turn_id
 
     async def settled(self, message_id: str) -> Receipt:
         """The receipt as soon as nothing more is known to come soon: queued behind a turn, or proven."""
@@ -301,14 +213,13 @@ class Deliverer:
         await self._journal.until(quiet)
         return await self._journal.receipt(message_id)
 
+    async def would_take(self, text: str, wish: Route) -> Route:
+        """The route that a message would take at this moment."""
+        return await self._entrance.would_take(text, wish)
+
+    async def interrupt(self) -> str:
+        """Stop the running turn, whatever waits; see `Entrance.interrupt`."""
+        return await self._entrance.interrupt()
+
     async def close(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_quietly(self.terminal))
-            group.create_task(_quietly(self._codex))
-
-
-async def _quietly(channel: Terminal | Codex) -> None:
-    try:
-        await channel.close()
-    except (ConnectionLost, OrchestratorError) as exc:
-        log.info("channel_closed_badly", reason=exc.message)
+        await self._entrance.close()

@@ -322,6 +322,23 @@ async def test_interrupting_ends_the_turn_first(stage: Stage) -> None:
     assert await stage.said(Event.TURN_COMPLETED) == ["interrupted", "completed"]
 
 
+async def test_an_interrupting_message_does_not_wait_for_a_steer_behind_a_question(stage: Stage) -> None:
+    """The steer is unknown until the record shows it; neither is sent twice."""
+    stage.follow_rules(settle_seconds=600.0)
+    held = await stage.attach()
+    await reaches(held, await send(held, "one"), Delivery.COMMITTED)
+    stage.codex.wait_for(THREAD, "waitingOnApproval")
+    await held.journal.until(lambda: held.journal.state.activity is Activity.WAITING_PERMISSION)
+    stage.hold()
+    steer = await reaches(held, await send(held, "steer", Mode.STEER), Delivery.ACCEPTED)
+    urgent = await send(held, "now", Mode.INTERRUPT)
+    await reaches(held, steer, Delivery.UNKNOWN)
+    await until(lambda: stage.codex.cleaned == 1)
+    stage.release()
+    await reaches(held, urgent, Delivery.COMMITTED)
+    await reaches(held, steer, Delivery.COMMITTED)
+
+
 async def test_if_idle_is_refused_while_anything_is_going_on(stage: Stage) -> None:
     """Nothing of it is stored; of two at the same moment one is taken."""
     held = await stage.attach()

@@ -2,7 +2,7 @@
 
 from orchestrator.core.activity import Activity, State
 from orchestrator.core.receipt import Delivery, Mode, Receipt
-from orchestrator.sessions.queueing import free_now, next_step
+from orchestrator.sessions.queueing import free_now, held_up, next_step
 
 IDLE = State(activity=Activity.IDLE)
 WORKING = State(activity=Activity.WORKING, turn_id="t1")
@@ -73,3 +73,14 @@ def test_if_idle_asks_for_an_idle_session_with_an_empty_queue() -> None:
     assert free_now([message("x", state=Delivery.UNKNOWN)], IDLE)
     assert not free_now([], WORKING)
     assert not free_now([message("a")], IDLE)
+
+
+def test_an_accepted_steer_holds_no_interrupting_message_up_while_a_person_is_asked() -> None:
+    """Codex would show it only after the answer; without such a message, or a question, it is waited for."""
+    steer = message("s", Mode.STEER, Delivery.ACCEPTED)
+    interrupt = message("i", Mode.INTERRUPT)
+    asking = State(activity=Activity.WAITING_PERMISSION, turn_id="t1")
+    assert held_up("s", [steer, interrupt], asking)
+    assert not held_up("s", [steer, message("a")], asking)
+    assert not held_up("s", [steer, interrupt], WORKING)
+    assert not held_up("s", [message("s", Mode.STEER, Delivery.WRITTEN), interrupt], asking)
