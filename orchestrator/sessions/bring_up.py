@@ -38,7 +38,7 @@ async def ready_and_attached(
     session = replace(
         session,
         thread_id=world.folders.thread_id(session) or status.thread_id,
-        branch=await asyncio.to_thread(world.folders.branch, session),
+        branch=await asyncio.to_thread(world.workspaces.branch, session.workspace),
     )
     world.registry.put(session)
     return await fleet.attach(session, event, detail)
@@ -48,5 +48,5 @@ async def forget(world: World, session: Session) -> None:
     """Leave nothing of a session that never came up. While its record is there, resuming tries again."""
     await world.engine.remove(session.container_name)
     await asyncio.to_thread(world.folders.remove, session)
-    world.registry.remove(session.session_id)
     await world.store.forget(session.session_id)
+    world.registry.remove(session.session_id)

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import stat
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,34 +65,6 @@ class FileFolders:
 
     def thread_id(self, session: Session) -> str:
         return str(_json(Path(self._folder(session).thread_file)).get("thread_id", ""))
-
-    def branch(self, session: Session) -> str:
-        argv = [
-            "git",
-            "-c",
-            "safe.directory=*",
-            "-C",
-            session.workspace,
-            "symbolic-ref",
-            "--short",
-            "-q",
-            "HEAD",
-        ]
-        #: What a git hook that started the daemon left behind would point at another repository.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        try:
-            done = subprocess.run(
-                argv,
-                capture_output=True,
-                timeout=GIT_SECONDS,
-                check=False,
-                encoding="utf-8",
-                errors="replace",
-                env=environment,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return ""
-        return done.stdout.strip() if done.returncode == 0 else ""
 
     def retire(self, session: Session) -> None:
         folder = self._folder(session)

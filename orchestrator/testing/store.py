@@ -238,7 +238,6 @@ class MemoryFolder:
     order: Session | None = None
     status: dict[str, Any] = field(default_factory=dict)
     thread_id: str = ""
-    branch: str = ""
     retired: bool = False
 
 
@@ -272,14 +271,10 @@ class InMemoryFolders(_Failing):
     def thread_id(self, session: Session) -> str:
         return self._look(session).thread_id
 
-    def branch(self, session: Session) -> str:
-        return self._look(session).branch
-
     def retire(self, session: Session) -> None:
         self._fail()
         if session.session_id in self._folders:
-            branch = self._folders[session.session_id].branch
-            self._folders[session.session_id] = MemoryFolder(retired=True, branch=branch)
+            self._folders[session.session_id] = MemoryFolder(retired=True)
 
     def remove(self, session: Session) -> None:
         self._fail()
@@ -333,3 +328,6 @@ class InMemoryWorkspaces(_Failing):
             raise InvalidInput(f"{origin} is no git repository")
         self.known[target] = []
         self.clones[target] = (origin, branch or "main")
+
+    def branch(self, path: str) -> str:
+        return self.clones[path][1] if path in self.clones else ""

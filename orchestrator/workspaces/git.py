@@ -7,6 +7,7 @@ from pathlib import Path
 from orchestrator.core.errors import InvalidInput, OrchestratorError, TimedOut
 
 GIT_SECONDS = 300.0
+LOOK_SECONDS = 10.0
 DEFAULT_BRANCH = "main"
 
 
@@ -66,13 +67,34 @@ class GitWorkspaces:
             _git("init", "--quiet", "-b", name, target)
         _give(Path(target), agent_uid)
 
+    def branch(self, path: str) -> str:
+        """What HEAD names; empty outside git, on no branch, or where git does not answer."""
+        try:
+            return _git("-C", path, "symbolic-ref", "--short", "-q", "HEAD", seconds=LOOK_SECONDS).strip()
+        except OrchestratorError:
+            return ""
 
-def _git(*args: str, fault: type[OrchestratorError] = WorkspaceUnusable, what: str = "") -> str:
-    argv = ["git", "-c", "safe.directory=*", *args]
+
+def _git(
+    *args: str,
+    fault: type[OrchestratorError] = WorkspaceUnusable,
+    what: str = "",
+    seconds: float = GIT_SECONDS,
+) -> str:
+    # What a git hook that started the daemon left behind would point at the repository of that hook.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        done = subprocess.run(argv, capture_output=True, timeout=GIT_SECONDS, check=False, text=True)
+        done = subprocess.run(
+            ["git", "-c", "safe.directory=*", *args],
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+            encoding="utf-8",
+            errors="replace",
+            env=environment,
+        )
     except subprocess.TimeoutExpired as exc:
-        raise TimedOut(f"git {args[0]} did not end within {GIT_SECONDS:.0f} s") from exc
+        raise TimedOut(f"git {args[0]} did not end within {seconds:.0f} s") from exc
     except FileNotFoundError as exc:
         raise WorkspaceUnusable("git is not installed", hint="install git") from exc
     if done.returncode:

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import stat
-import subprocess
 import tempfile
 import traceback
 from collections.abc import Callable
@@ -89,10 +88,9 @@ def folder_of(stage: Stage, tmp_path: Path) -> SessionFolder:
 
 
 def test_a_session_without_a_folder_has_said_nothing(stage: Stage) -> None:
-    """No status, no thread, no branch; removing nothing is no error."""
+    """No status, no thread; removing nothing is no error."""
     assert stage.folders.status(stage.session) == {}
     assert stage.folders.thread_id(stage.session) == ""
-    assert stage.folders.branch(stage.session) == ""
     stage.folders.retire(stage.session)
     stage.folders.remove(stage.session)
 
@@ -302,11 +300,3 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_ours(real: Stage, tmp_path:
         real.folders.prepare(real.session, config="", secrets={})
     with pytest.raises(StoreUnwritable):
         real.folders.write_order(real.session)
-
-
-def test_the_branch_is_the_workspaces(real: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also before its first commit, whoever owns it, and whatever a git hook left in the environment."""
-    real.folders.prepare(real.session, config="", secrets={})
-    subprocess.run(["git", "init", "-q", "-b", "työ/x", real.session.workspace], check=True, timeout=30)
-    monkeypatch.setenv("GIT_DIR", "/nowhere")
-    assert real.folders.branch(real.session) == "työ/x"

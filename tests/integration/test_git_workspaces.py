@@ -87,3 +87,24 @@ def test_a_workspace_of_another_owner_is_warned_about(tmp_path: Path) -> None:
     """The agent works under its own uid."""
     assert GitWorkspaces().check(str(tmp_path), os.geteuid()) == []
     assert "may not write" in GitWorkspaces().check(str(tmp_path), 54321)[0]
+
+
+def test_the_branch_of_a_folder_is_what_its_head_names(tmp_path: Path) -> None:
+    """Also before its first commit, and whoever owns it; outside git there is none."""
+    assert GitWorkspaces().branch(str(tmp_path)) == ""
+    subprocess.run(["git", "init", "-q", "-b", "työ/x", str(tmp_path)], check=True, timeout=30)
+    assert GitWorkspaces().branch(str(tmp_path)) == "työ/x"
+
+
+def test_what_a_git_hook_left_in_the_environment_leads_nowhere_else(
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon that a hook started must not touch the hook's own repository, on whatever branch that is."""
+    hooked = tmp_path / "hooked"
+    GitWorkspaces().clone(str(origin), str(hooked), "mine", UID)
+    for name, value in {"GIT_DIR": str(hooked / ".git"), "GIT_WORK_TREE": str(hooked)}.items():
+        monkeypatch.setenv(name, value)
+    GitWorkspaces().clone(str(origin), str(tmp_path / "clone"), "theirs", UID)
+    GitWorkspaces().clone("", str(tmp_path / "empty"), "none-yet", UID)
+    found = {name: GitWorkspaces().branch(str(tmp_path / name)) for name in ("hooked", "clone", "empty")}
+    assert found == {"hooked": "mine", "clone": "theirs", "empty": "none-yet"}

@@ -49,9 +49,6 @@ class Folders(Protocol):
         """What the supervisor last wrote into `status.json`; empty where it has not."""
 
     def thread_id(self, session: Session) -> str: ...
-    def branch(self, session: Session) -> str:
-        """The branch of the workspace; empty outside git."""
-
     def retire(self, session: Session) -> None:
         """Remove what only a running session needs; log, transcript and workspace stay."""
 
@@ -66,3 +63,6 @@ class Workspaces(Protocol):
 
     def clone(self, origin: str, target: str, branch: str, agent_uid: int) -> None:
         """Make the agent's own clone of a repository (or an empty one) on a branch of its own."""
+
+    def branch(self, path: str) -> str:
+        """The branch that is checked out there; empty outside git."""
