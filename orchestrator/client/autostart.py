@@ -58,8 +58,7 @@ def ensure_daemon(home: Path, *, seconds: float = START_SECONDS) -> Path:
         path = places.listening_at(home)
         if listens(path):
             return path
-        began = log.stat().st_size
-        return _wait(home, _spawn(home, log), log, began, deadline)
+        return _started(home, log, deadline)
 
 
 @contextmanager
@@ -110,14 +109,20 @@ def _spawn(home: Path, log: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def _wait(home: Path, child: subprocess.Popen[bytes], log: Path, began: int, deadline: float) -> Path:
+def _started(home: Path, log: Path, deadline: float) -> Path:
+    """Start one, and another where it finds the directory still held by one that is just ending."""
+    began = log.stat().st_size
+    child = _spawn(home, log)
     while time.monotonic() < deadline:
         path = places.listening_at(home)
         if listens(path):
             return path
         if child.poll() == Exit.USAGE:
             raise SettingsInvalid(_last_line(log, began), hint="`orchestrator config validate` checks again")
-        if child.poll() not in {None, DataDirectoryBusy.exit_status}:
+        if child.poll() == DataDirectoryBusy.exit_status:
+            time.sleep(POLL_SECONDS)
+            began, child = log.stat().st_size, _spawn(home, log)
+        elif child.poll() is not None:
             raise DaemonUnreachable(
                 f"the daemon did not start: {_last_line(log, began)}", hint=f"its log is {log}"
             )

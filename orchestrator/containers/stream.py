@@ -111,8 +111,11 @@ class HeldProgram:
                         pass
             self._writer.close()
         self._ended = True
-        with suppress(OSError):
-            await self._writer.wait_closed()
+        try:
+            async with asyncio.timeout(LEAVE_LIMIT):
+                await self._writer.wait_closed()
+        except OSError:  # it ended first, or takes nothing more (TimeoutError is one too)
+            self._writer.transport.abort()
 
     def _lost(self) -> ConnectionLost:
         complaint = self.stderr.splitlines()

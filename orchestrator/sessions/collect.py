@@ -58,12 +58,12 @@ class Collector:
                 log.error(  # noqa: TRY400 - the cause is in the reason; a trace a second would hide it
                     "event_persist_error", session_id=self._journal.session.session_id, reason=exc.message
                 )
-                await self._clock.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
             except InvalidInput as exc:
                 log.error("event_unstorable", reason=exc.message)  # noqa: TRY400 - the reason says it
                 now = timestamp(self._clock.now())
                 drafts = [_gap(now, "events that cannot be stored", after.line + 1, reached.line)]
+            await self._clock.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _translated(
         self, lines: Sequence[bytes], before: Checkpoint, after: Checkpoint

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from orchestrator.client.stopping import stop_daemon
-from orchestrator.daemon.home import current_socket_path, log_path, record_path
+from orchestrator.daemon.home import current_socket_path, lock_path, log_path, record_path
 from tests.integration.test_cli_dry import Team, make_team
 
 
@@ -63,6 +64,20 @@ def test_a_daemon_whose_socket_was_removed_can_be_stopped(team: Team) -> None:
     assert stop_daemon(team.home) is True
     ended(pid)
     team.text("ps")
+
+
+def test_a_command_that_meets_a_daemon_that_lets_go_starts_the_next_one(team: Team) -> None:
+    """It has closed its socket and still holds the data directory; nobody has to wait until time is up."""
+    team.text("ps")
+    team.text("daemon", "stop")
+    lease = FileLock(lock_path(team.home))
+    lease.acquire()
+    with team.popen("ps") as command:
+        while b"another daemon serves" not in log_path(team.home).read_bytes():
+            assert command.poll() is None
+        lease.release()
+        _, err = command.communicate(timeout=60)
+        assert (command.returncode, b"error" in err) == (0, False)
 
 
 def test_a_record_of_a_dead_daemon_names_nobody(team: Team) -> None:
