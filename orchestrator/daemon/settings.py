@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
+from urllib.parse import urlsplit
 
 from platformdirs import user_config_path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -42,6 +43,12 @@ def _engine_host(host: str) -> str:
     return host
 
 
+def _model_address(url: str) -> str:
+    if url and not ((parts := urlsplit(url)).scheme in {"http", "https"} and parts.netloc):
+        raise ValueError("is an address like http://model:8080/v1")
+    return url
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -51,7 +58,9 @@ class Model(_Section):
 
     name: str = Field("gpt-6.1-sol", min_length=1, description="The model's name.")
     reasoning: Reasoning | None = Field(None, description="How long it thinks; codex's default if not set.")
-    base_url: str = Field("", description="Another endpoint of the Responses API; empty means OpenAI's.")
+    base_url: Annotated[str, AfterValidator(_model_address)] = Field(
+        "", description="Another endpoint of the Responses API; empty means OpenAI's."
+    )
     auth_file: str = Field("", description="Codex's login for OpenAI; empty means the one of this user.")
 
 

@@ -158,3 +158,14 @@ def test_a_wrong_variable_is_told_by_its_name(
 def test_values_and_origins_name_the_same_settings(tmp_path: Path) -> None:
     """Whatever `config show` lists has an origin."""
     assert values(load_settings(tmp_path)).keys() == origins(tmp_path).keys()
+
+
+def test_a_models_address_is_one_wherever_it_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no http or https URL is refused with its place, not met by the first turn."""
+    monkeypatch.setenv("ORCHESTRATOR_MODEL__BASE_URL", "nope")
+    with pytest.raises(SettingsInvalid, match=r"ORCHESTRATOR_MODEL__BASE_URL: model.base_url: .*http"):
+        load_settings(tmp_path)
+    monkeypatch.delenv("ORCHESTRATOR_MODEL__BASE_URL")
+    write(tmp_path / "orchestrator.toml", '[model]\nbase_url = "ftp://host/v1"\n')
+    with pytest.raises(SettingsInvalid, match=r"orchestrator.toml: model.base_url: .*http"):
+        load_settings(tmp_path)
