@@ -131,7 +131,8 @@ async def post_input(body: InputRequest, session: TheSession, daemon: TheDaemon)
 async def post_interrupt(body: DryRun, session: TheSession, daemon: TheDaemon) -> dict[str, Any]:
     hold = await daemon.fleet.hold(session)
     if body.dry_run:
-        return as_plan([Step("codex", f"turn/interrupt {session.thread_id} {hold.journal.state.turn_id}")])
+        turn = hold.journal.state.turn_id
+        return as_plan([Step("codex", f"turn/interrupt {session.thread_id} {turn}")] if turn else [])
     turn_id = await hold.deliverer.interrupt()
     return {"session_id": session.session_id, "interrupted": bool(turn_id), "turn_id": turn_id}
 
@@ -187,7 +188,7 @@ async def get_attach(session: TheSession, daemon: TheDaemon, read_only: bool = F
 @routes.post("/{selector}/stop")
 async def post_stop(body: DryRun, session: TheSession, daemon: TheDaemon) -> dict[str, Any]:
     if body.dry_run:
-        return as_plan(plan_stop(daemon.fleet, session))
+        return as_plan(await plan_stop(daemon.fleet, session))
     seen = await view(daemon.fleet, await stop(daemon.fleet, session))
     return {
         "session_id": session.session_id,
@@ -206,6 +207,6 @@ async def delete_session(
     dry_run: bool = False,
 ) -> dict[str, Any]:
     if dry_run:
-        return as_plan(plan_remove(session, purge=purge))
+        return as_plan(plan_remove(session, force=force, purge=purge))
     await remove(daemon.fleet, session, force=force, purge=purge)
     return {"session_id": session.session_id, "removed": True}

@@ -30,12 +30,16 @@ def is_plan(document: Any) -> bool:
     return isinstance(document, dict) and "plan" in document
 
 
-def answer_or_plan(document: Any, show: Callable[[Any], object]) -> None:
-    """Print what was done, or what would be."""
-    answer(document, lambda: _show_plan(document["plan"]) if is_plan(document) else show(document))
+def answer_or_plan(
+    document: Any, show: Callable[[Any], object], *, nothing: str = "there is nothing to do"
+) -> None:
+    """Print what was done, or what would be; `nothing` is the line for an empty plan."""
+    answer(document, lambda: _show_plan(document["plan"], nothing) if is_plan(document) else show(document))
 
 
-def _show_plan(steps: Sequence[dict[str, str]]) -> None:
+def _show_plan(steps: Sequence[dict[str, str]], nothing: str) -> None:
+    if not steps:
+        click.echo(nothing)
     for step in steps:
         click.echo(f"{step['who']}: {step['what']}")
 

@@ -79,7 +79,7 @@ class Fleet:
                 await self.containers()  # an engine that is away says so here
             raise SessionNotRunning(
                 f"{session.role} ({session.session_id}) is not running",
-                hint="`orchestrator resume-all` starts what should run; `orchestrator launch` a new one",
+                hint=_way_on(session),
             )
         return attachment
 
@@ -123,6 +123,13 @@ class Fleet:
         project = self.world.registry.project_id()
         found = await self.world.engine.containers(project)
         return {c.labels.get("orchestrator.session", ""): c for c in found}
+
+
+def _way_on(session: Session) -> str:
+    """What was told to stop is left alone by `resume-all`."""
+    if session.live:
+        return "`orchestrator resume-all` starts it again"
+    return f"it was stopped for good; `orchestrator launch {session.role}` starts a new one"
 
 
 def note(journal: Journal, event: Event, detail: Mapping[str, object]) -> Draft:

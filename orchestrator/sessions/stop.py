@@ -19,11 +19,17 @@ from orchestrator.sessions.fleet import Fleet, note
 from orchestrator.sessions.journal import Journal
 from orchestrator.sessions.launch import cut_off
 from orchestrator.sessions.step import Step
+from orchestrator.sessions.watch import UP, inspected
 
 log = structlog.get_logger()
 
 
-def plan_stop(fleet: Fleet, session: Session) -> list[Step]:
+async def plan_stop(fleet: Fleet, session: Session) -> list[Step]:
+    """The steps; none where it was told to stop and its container is down."""
+    if not session.live:
+        container = await inspected(fleet, session)
+        if container is None or container.state not in UP:
+            return []
     grace = fleet.world.rules.stop_seconds
     return [
         Step("files", f"write desired = stopped for {session.session_id}"),
@@ -85,12 +91,23 @@ async def _stop_container(fleet: Fleet, session: Session) -> int | None:
         return None
 
 
-def plan_remove(session: Session, *, purge: bool) -> list[Step]:
+def plan_remove(session: Session, *, force: bool, purge: bool) -> list[Step]:
+    """The steps of `remove`; it refuses what that refuses."""
+    check_removable(session, force=force)
     files = "its whole folder" if purge else "its secrets and codex home; log, transcript and workspace stay"
     return [
         Step("engine", f"docker rm -f {session.container_name}"),
         Step("files", f"remove the record of {session.session_id} and {files}"),
     ]
+
+
+def check_removable(session: Session, *, force: bool) -> None:
+    """`SessionBusy` where it should be running, and `force` was not given."""
+    if session.live and not force:
+        raise SessionBusy(
+            f"{session.role} ({session.session_id}) is running",
+            hint="`orchestrator stop` it first, or use `--force`",
+        )
 
 
 async def remove(fleet: Fleet, session: Session, *, force: bool, purge: bool) -> None:
@@ -103,11 +120,7 @@ async def remove(fleet: Fleet, session: Session, *, force: bool, purge: bool) ->
         return
     async with fleet.changing(session.session_id):
         session = fleet.world.registry.get(session.session_id)
-        if session.live and not force:
-            raise SessionBusy(
-                f"{session.role} ({session.session_id}) is running",
-                hint="`orchestrator stop` it first, or use `--force`",
-            )
+        check_removable(session, force=force)
         if session.live or fleet.held(session.session_id):
             session = await stop_alone(fleet, session)
         await _drop(fleet, session, purge=purge)

@@ -155,7 +155,7 @@ def test_the_main_path_from_launch_to_removal(team: Team) -> None:
         ("plan", ["send", "reviewer", "x", "--dry-run"]),
         ("plan", ["interrupt", "reviewer", "--dry-run"]),
         ("plan", ["stop", "reviewer", "--dry-run"]),
-        ("plan", ["rm", "reviewer", "--dry-run"]),
+        ("plan", ["rm", "reviewer", "--force", "--dry-run"]),
         ("plan", ["daemon", "stop", "--dry-run"]),
         ("plan", ["image", "build", "--dry-run"]),
         ("plan", ["image", "rm", "x", "--dry-run"]),
@@ -170,10 +170,38 @@ def test_every_verb_answers_in_its_schema_and_in_text(shared: Team, schema: str,
 def test_dry_runs_change_nothing(shared: Team) -> None:
     """After all plans the team is what it was."""
     before = shared.json("ps", "ps", "--all")
-    for argv in (["launch", "writer"], ["stop", "reviewer"], ["rm", "reviewer"], ["send", "reviewer", "x"]):
+    for argv in (
+        ["launch", "writer"],
+        ["stop", "reviewer"],
+        ["rm", "reviewer", "-f"],
+        ["send", "reviewer", "x"],
+    ):
         shared.text(*argv, "--dry-run")
     after = shared.json("ps", "ps", "--all")
     assert [view | {"age_s": 0} for view in after] == [view | {"age_s": 0} for view in before]
+
+
+def test_a_dry_run_refuses_and_finds_nothing_to_do_as_the_command_does(team: Team) -> None:
+    """Removing what runs exits 5 both ways; without a turn, or once stopped, the plan is empty."""
+    team.text("launch", "writer")
+    assert team.error("rm", "writer", "--dry-run") == team.error("rm", "writer") == (5, "session_busy")
+    assert "docker rm -f" in team.text("rm", "writer", "--force", "--dry-run")
+    assert team.json("plan", "interrupt", "writer", "--dry-run") == {"plan": []}
+    assert team.text("interrupt", "writer", "--dry-run") == "there is no turn to interrupt\n"
+    team.text("stop", "writer")
+    assert team.json("plan", "stop", "writer", "--dry-run") == {"plan": []}
+    assert team.text("stop", "writer", "--dry-run") == "it is stopped already\n"
+    assert "docker rm -f" in team.text("rm", "writer", "--dry-run")
+
+
+def test_the_hint_for_a_stopped_session_is_true(team: Team) -> None:
+    """Resuming leaves what was told to stop alone, so a new launch is what helps."""
+    team.text("launch", "writer")
+    team.text("stop", "writer")
+    done = team("send", "writer", "x")
+    assert done.returncode == 5
+    assert b"orchestrator launch writer" in done.stderr
+    assert b"resume-all" not in done.stderr
 
 
 def test_a_stream_reads_the_history_in_every_form(shared: Team) -> None:

@@ -18,7 +18,7 @@ def interrupt(session: str, *, dry_run: bool) -> None:
     Without a turn nothing happens.
     """
     done = client().interrupt(session, dry_run=dry_run)
-    answer_or_plan(done, _show)
+    answer_or_plan(done, _show, nothing="there is no turn to interrupt")
 
 
 def _show(done: Any) -> None:

@@ -13,4 +13,6 @@ from orchestrator.cli.output import answer_or_plan
 def stop(session: str, *, dry_run: bool) -> None:
     """Stop a session. Its history, files and thread stay; stopping it again is no error."""
     done = client().stop(session, dry_run=dry_run)
-    answer_or_plan(done, lambda one: click.echo(f"{one['session_id']} {one['state']}"))
+    answer_or_plan(
+        done, lambda one: click.echo(f"{one['session_id']} {one['state']}"), nothing="it is stopped already"
+    )
