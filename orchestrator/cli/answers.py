@@ -70,12 +70,12 @@ class ImageAnswer(TypedDict):
 
 
 class ImageListed(TypedDict):
-    """`created` is in seconds since the epoch, `size` in bytes."""
+    """`created` is RFC 3339 in UTC, `size` in bytes."""
 
     image: str
     kind: str
     image_id: str
-    created: int
+    created: str
     size: int
 
 

@@ -1,5 +1,6 @@
 """The doctor's checks that the daemon can make: each ok, warn or fail, with what to do about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from shutil import disk_usage
 
@@ -91,7 +92,7 @@ def _walls(fleet: Fleet, session: Session) -> Check:
     if not walls:
         return Check(name=name, status="warn", detail=status.fault or "not probed yet")
     own = walls.get("codex_sandbox", "unknown")
-    detail = f"container {walls.get('container')}; codex's own sandbox: {own}"
+    detail = f"container: {container_words(walls.get('container') or {})}; codex's own sandbox: {own}"
     if own == "broken":
         return Check(
             name=name,
@@ -100,3 +101,17 @@ def _walls(fleet: Fleet, session: Session) -> Check:
             fix="allow user namespaces on the engine's host, or launch with --sandbox danger-full-access",
         )
     return Check(name=name, status="ok", detail=detail)
+
+
+def container_words(found: Mapping[str, object]) -> str:
+    """What the supervisor's probe found of the container, in words; a wall that is missing is in capitals."""
+    if not found:
+        return "not known"
+    powers = str(found.get("capabilities"))
+    words = [
+        "no new privileges" if found.get("no_new_privileges") else "NEW PRIVILEGES",
+        f"CAPABILITIES {powers}" if powers.strip("0") else "no capabilities",
+        "a read-only root" if found.get("read_only_root") else "A WRITABLE ROOT",
+        "A DOCKER SOCKET" if found.get("docker_socket") else "no Docker socket",
+    ]
+    return ", ".join(words)

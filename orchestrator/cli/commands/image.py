@@ -9,9 +9,10 @@ import click
 
 from orchestrator.cli.invocation import Verbs, current
 from orchestrator.cli.output import age, answer, answer_or_plan, table
+from orchestrator.core.envelope import timestamp
 
 if TYPE_CHECKING:
-    from orchestrator.containers.images import DockerImages
+    from orchestrator.containers.images import BuiltImage, DockerImages
     from orchestrator.daemon.settings import Settings
 
 T = TypeVar("T")
@@ -47,17 +48,10 @@ def build(*, fresh: bool, dry_run: bool) -> None:
 def list_images() -> None:
     """List the images that were built here, the newest first."""
     found = _with_images(_settings(), lambda images: images.list())
-    document = [
-        {
-            "image": one.name,
-            "kind": one.kind,
-            "image_id": one.image_id,
-            "created": one.created,
-            "size": one.size,
-        }
-        for one in found
-    ]
-    answer(document, lambda: table(("IMAGE", "KIND", "AGE", "SIZE"), [_row(one) for one in document]))
+    answer(
+        [described(one) for one in found],
+        lambda: table(("IMAGE", "KIND", "AGE", "SIZE"), [_row(one) for one in found]),
+    )
 
 
 @image.command()
@@ -93,5 +87,16 @@ def _with_images(settings: "Settings", work: Callable[["DockerImages"], Awaitabl
     return asyncio.run(run())
 
 
-def _row(one: dict[str, Any]) -> tuple[str, ...]:
-    return (one["image"], one["kind"], age(time.time() - one["created"]), f"{one['size'] // MEGABYTE} MB")
+def described(one: "BuiltImage") -> dict[str, Any]:
+    """The image as `--json` has it."""
+    return {
+        "image": one.name,
+        "kind": one.kind,
+        "image_id": one.image_id,
+        "created": timestamp(one.created * 1_000_000),
+        "size": one.size,
+    }
+
+
+def _row(one: "BuiltImage") -> tuple[str, ...]:
+    return (one.name, one.kind, age(time.time() - one.created), f"{one.size // MEGABYTE} MB")
