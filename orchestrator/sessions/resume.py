@@ -47,7 +47,7 @@ async def resume_all(fleet: Fleet, progress: Progress, *, dry_run: bool = False)
     known = [s for s in fleet.world.registry.sessions() if s.session_id not in fleet.launching]
     if dry_run:
         plans = [(s, diagnose(s, containers.get(s.session_id))) for s in known]
-        return [_told(session, diagnosis, diagnosis.action) for session, diagnosis in plans]
+        return [_told(session, diagnosis, _would(fleet, session, diagnosis)) for session, diagnosis in plans]
     limit = asyncio.Semaphore(AT_ONCE)
     tasks = [
         asyncio.create_task(_one(fleet, s, limit, progress, rebuilt=s.session_id in rebuilt)) for s in known
@@ -55,6 +55,12 @@ async def resume_all(fleet: Fleet, progress: Progress, *, dry_run: bool = False)
     await asyncio.sleep(0)  # each has its session to itself now
     fleet.begun.set()
     return [result for result in await asyncio.gather(*tasks) if result is not None]
+
+
+def _would(fleet: Fleet, session: Session, diagnosis: Diagnosis) -> str:
+    if diagnosis.action is Action.REATTACH and fleet.held(session.session_id):
+        return "nothing to do"
+    return diagnosis.action
 
 
 async def _one(

@@ -194,6 +194,13 @@ def test_a_dry_run_refuses_and_finds_nothing_to_do_as_the_command_does(team: Tea
     assert "docker rm -f" in team.text("rm", "writer", "--dry-run")
 
 
+def test_a_dry_run_of_resuming_claims_no_reattaching_of_what_is_attached(team: Team) -> None:
+    """A session that is held already needs nothing, and the plan says just that."""
+    team.text("launch", "writer")
+    (planned,) = team.json("resume-all", "resume-all", "--dry-run")
+    assert planned["action"] == "nothing to do"
+
+
 def test_the_hint_for_a_stopped_session_is_true(team: Team) -> None:
     """Resuming leaves what was told to stop alone, so a new launch is what helps."""
     team.text("launch", "writer")
