@@ -27,8 +27,8 @@ async def test_boot_ends_in_ready_with_the_thread_named_and_the_policies_checked
         m for m in order if m != "supervisor/policy"
     ]
     assert said(box, "supervisor/policy")[0]["m"]["params"]["matches"] is True
+    await until(lambda: box.status()["phase"] == "ready", LIMIT)
     status = box.status()
-    assert status["phase"] == "ready"
     assert status["thread_id"] == box.thread_id()
     assert status["codex_version"]
     assert status["policy"] == {"sandbox": "dangerFullAccess", "approval": "never"}
