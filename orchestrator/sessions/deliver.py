@@ -25,7 +25,7 @@ from orchestrator.core.receipt import Delivery, Mode, Receipt, Route
 from orchestrator.core.routing import check_message, why_not_typed
 from orchestrator.sessions.entrance import Entrance, NotNowError
 from orchestrator.sessions.journal import Journal
-from orchestrator.sessions.queueing import FREE, Step, free_now, held_up, next_step
+from orchestrator.sessions.queueing import FREE, Step, behind_answer, free_now, held_up, next_step
 from orchestrator.sessions.world import World, within
 
 log = structlog.get_logger()
@@ -33,6 +33,7 @@ log = structlog.get_logger()
 SYSTEM_TAG = "system-note"
 _ON_THE_WAY = frozenset({Delivery.WRITTEN, Delivery.ACCEPTED})
 _NOT_SHOWN = "codex has not shown it as a message in time"
+_UNHELD = "nobody held the session while it was on its way"
 _OVERTAKEN = "codex shows it after a person's answer only, and a message that interrupts went first"
 LOOK_AGAIN = 0.2
 POSTPONED = 1.0
@@ -56,8 +57,12 @@ class Deliverer:
         self._door = asyncio.Lock()
         self._shut = False
         self._admitted = ""
-        #: Why the next message cannot go, although nothing of codex's own holds it up; empty when it can.
-        self.hindrance = ""
+        self._hindrance = ""
+
+    @property
+    def hindrance(self) -> str:
+        """Why the next message did not go although it may; empty where none may go, or nothing keeps it."""
+        return self._hindrance if self._next() else ""
 
     def disturbed(self) -> None:
         """The recorder says that a part of codex was restarted: its screen has to settle again."""
@@ -112,12 +117,9 @@ class Deliverer:
             raise RateLimited(f"{waiting} messages wait for this session already")
 
     async def forsake(self) -> None:
-        """What a former daemon was about to write, and the recorder does not know of, is unknown."""
-        for receipt in self._journal.outbox:
-            if receipt.state in _ON_THE_WAY:
-                await self._journal.move(
-                    receipt.message_id, Delivery.UNKNOWN, reason="the daemon ended while it was on its way"
-                )
+        """What a former holder was about to write, and the recorder does not know of, is unknown."""
+        while (receipt := self._on_its_way()) is not None:
+            await self._journal.move(receipt.message_id, Delivery.UNKNOWN, reason=_UNHELD)
 
     async def shut(self) -> None:
         """Take no more messages, and begin no other one; what was accepted before is stored by now."""
@@ -125,14 +127,18 @@ class Deliverer:
             self._shut = True
 
     async def run(self) -> None:
-        """Take one message after the other; what was on its way when this broke off is waited for first."""
-        for receipt in self._journal.outbox:
-            if receipt.state in _ON_THE_WAY:
-                await self._prove(receipt.message_id, Route.APP_SERVER)
+        """Take one message after the other; whatever is found on its way is waited for first.
+
+        That may be one of which this broke off, or one that the store marked without an answer in time.
+        """
         while True:
+            lost = self._on_its_way()
+            if lost is not None:
+                await self._prove(lost.message_id, Route.APP_SERVER)
+                continue
             step = self._next()
             if step is None:
-                await self._journal.until(lambda: self._next() is not None)
+                await self._journal.until(lambda: bool(self._on_its_way() or self._next()))
                 continue
             if step.receipt.message_id == self._admitted:
                 await self._make(step)
@@ -143,7 +149,21 @@ class Deliverer:
     def _next(self) -> Step | None:
         return None if self._shut else next_step(self._journal.outbox, self._journal.state)
 
+    def _on_its_way(self) -> Receipt | None:
+        return next((r for r in self._journal.outbox if r.state in _ON_THE_WAY), None)
+
     async def _make(self, step: Step) -> None:
+        hindrance = ""
+        try:
+            hindrance = await self._attempt(step)
+        finally:
+            self._hindrance = hindrance
+        if hindrance:
+            await self._world.clock.sleep(POSTPONED)
+            await self._journal.refresh()  # it may be marked, although the store did not say so in time
+
+    async def _attempt(self, step: Step) -> str:
+        """Write one message and prove it; why it was postponed instead, or an empty string."""
         message_id = step.receipt.message_id
         try:
             if step.interrupt:
@@ -151,29 +171,28 @@ class Deliverer:
             route, turn_id = await self._entrance.write(step.receipt)
         except NotNowError:
             await self._world.clock.sleep(LOOK_AGAIN)
-            return
+            return ""
         except (RouteRefused, CodexRefused, SessionBusy, InvalidInput) as exc:
             await self._journal.move(message_id, Delivery.FAILED, reason=exc.message)
-            return
+            return ""
         except OrchestratorError as exc:
-            await self._lost(message_id, exc)
-            return
-        self.hindrance = ""
+            return await self._lost(message_id, exc)
         if turn_id:
             await self._journal.move(message_id, Delivery.ACCEPTED, turn_id=turn_id, route=route)
         await self._prove(message_id, route)
+        return ""
 
-    async def _lost(self, message_id: str, exc: OrchestratorError) -> None:
+    async def _lost(self, message_id: str, exc: OrchestratorError) -> str:
+        """What may have arrived gets its end; what was not marked waits, and the reason is returned."""
         receipt = await self._journal.receipt(message_id)
         if receipt.state is not Delivery.QUEUED:
             certain = isinstance(exc, ConnectionLost) and not exc.ambiguous
             state = Delivery.FAILED if certain else Delivery.UNKNOWN
             await self._journal.move(message_id, state, reason=exc.message)
-            return
-        if exc.message != self.hindrance:
+            return ""
+        if exc.message != self._hindrance:
             log.warning("delivery_postponed", message_id=message_id, reason=exc.message)
-        self.hindrance = exc.message
-        await self._world.clock.sleep(POSTPONED)
+        return exc.message
 
     async def _prove(self, message_id: str, route: Route) -> None:
         """Wait until the recorder shows the message, or say that it is unknown."""
@@ -183,14 +202,26 @@ class Deliverer:
             await self._journal.move(message_id, Delivery.UNKNOWN, reason=_OVERTAKEN if waits else _NOT_SHOWN)
 
     async def _shown(self, message_id: str, route: Route) -> None:
-        """Until nothing more is to be waited for, or for as long as codex may take."""
+        """Until nothing more is to be waited for, or for as long as codex may take.
+
+        No time is counted while codex waits for a person's answer and shows no steered message before it.
+        """
         limit, patience = self._world.rules.settle_seconds, self._world.rules.retry_enter_seconds
         if route is Route.TMUX:
             if await within(patience, self._journal.until(lambda: self._over(message_id))):
                 return
             await self._entrance.press_again()
             limit -= patience
-        await within(limit, self._journal.until(lambda: self._over(message_id)))
+        while not self._over(message_id):
+            await self._journal.until(lambda: self._over(message_id) or not self._behind_answer(message_id))
+            began = self._world.clock.monotonic()
+            ripe = self._journal.until(lambda: self._over(message_id) or self._behind_answer(message_id))
+            if not await within(limit, ripe):
+                return
+            limit -= self._world.clock.monotonic() - began
+
+    def _behind_answer(self, message_id: str) -> bool:
+        return behind_answer(message_id, self._journal.outbox, self._journal.state)
 
     def _over(self, message_id: str) -> bool:
         return not self._on_the_way(message_id) or held_up(

@@ -42,14 +42,16 @@ def free_now(outbox: Sequence[Receipt], state: State) -> bool:
     return state.activity in FREE and not any(r.state is not Delivery.UNKNOWN for r in outbox)
 
 
-def held_up(message_id: str, outbox: Sequence[Receipt], state: State) -> bool:
-    """Whether a steering message that codex has accepted must not be waited for any longer.
-
-    While codex waits for a person's answer it shows no message; one that interrupts does not wait for that.
-    """
+def behind_answer(message_id: str, outbox: Sequence[Receipt], state: State) -> bool:
+    """Whether it is a steering message that codex has accepted and shows only after a person's answer."""
     if state.activity not in {Activity.WAITING_PERMISSION, Activity.WAITING_INPUT}:
         return False
-    accepted = any(
+    return any(
         r.message_id == message_id and r.state is Delivery.ACCEPTED and r.mode is Mode.STEER for r in outbox
     )
-    return accepted and any(r.state is Delivery.QUEUED and r.mode is Mode.INTERRUPT for r in outbox)
+
+
+def held_up(message_id: str, outbox: Sequence[Receipt], state: State) -> bool:
+    """Whether such a message is waited for no longer: one that interrupts does not wait for an answer."""
+    interrupting = any(r.state is Delivery.QUEUED and r.mode is Mode.INTERRUPT for r in outbox)
+    return interrupting and behind_answer(message_id, outbox, state)

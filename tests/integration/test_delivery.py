@@ -13,6 +13,7 @@ from orchestrator.core.errors import (
 from orchestrator.core.events import Event
 from orchestrator.core.ports import ThreadStatus
 from orchestrator.core.receipt import Delivery, Mode, Receipt, Route
+from orchestrator.sessions.attach import Attachment
 from orchestrator.testing.codex import MemoryCodex
 from orchestrator.testing.examples import SESSION_ID
 from orchestrator.testing.waiting import until
@@ -143,6 +144,45 @@ async def test_an_interrupting_message_does_not_wait_for_a_steer_behind_a_questi
     stage.release()
     await reaches(held, urgent, Delivery.COMMITTED)
     await reaches(held, steer, Delivery.COMMITTED)
+
+
+@pytest.mark.parametrize("flag", ["waitingOnApproval", "waitingOnUserInput"])
+async def test_a_steer_behind_a_question_has_as_long_as_the_answer_takes(stage: Stage, flag: str) -> None:
+    """Codex shows it after the answer only: no time is counted, and the next steer goes after it."""
+    stage.follow_rules(settle_seconds=0.2)
+    held = await stage.attach()
+    await reaches(held, await send(held, "one"), Delivery.COMMITTED)
+    stage.codex.wait_for(THREAD, flag)
+    await held.journal.until(lambda: _asking(held))
+    stage.hold()
+    steer = await reaches(held, await send(held, "steer", Mode.STEER), Delivery.ACCEPTED)
+    second = await send(held, "second", Mode.STEER)
+    given_up = asyncio.create_task(reaches(held, steer, Delivery.UNKNOWN))
+    assert await asyncio.wait([given_up], timeout=0.8) == (set(), {given_up})
+    assert (await held.journal.receipt(second.message_id)).state is Delivery.QUEUED
+    given_up.cancel()
+    stage.release()
+    stage.codex.wait_for(THREAD)
+    await reaches(held, steer, Delivery.COMMITTED)
+    await reaches(held, second, Delivery.COMMITTED)
+
+
+async def test_a_steer_that_codex_does_not_show_after_the_answer_is_unknown(stage: Stage) -> None:
+    """From the answer on its time is counted."""
+    stage.follow_rules(settle_seconds=0.2)
+    held = await stage.attach()
+    await reaches(held, await send(held, "one"), Delivery.COMMITTED)
+    stage.codex.wait_for(THREAD, "waitingOnApproval")
+    await held.journal.until(lambda: _asking(held))
+    sink, stage.codex._sink = stage.codex._sink, lambda _: None
+    steer = await reaches(held, await send(held, "steer", Mode.STEER), Delivery.ACCEPTED)
+    stage.codex._sink = sink
+    stage.codex.wait_for(THREAD)
+    await reaches(held, steer, Delivery.UNKNOWN)
+
+
+def _asking(held: Attachment) -> bool:
+    return held.journal.state.activity in {Activity.WAITING_PERMISSION, Activity.WAITING_INPUT}
 
 
 async def test_if_idle_is_refused_while_anything_is_going_on(stage: Stage) -> None:

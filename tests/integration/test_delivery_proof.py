@@ -103,6 +103,32 @@ async def test_a_message_before_anything_was_written_is_tried_again(stage: Stage
     await reaches(held, await send(held, "patient"), Delivery.COMMITTED)
 
 
+async def test_what_held_a_message_up_is_said_only_while_it_does(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not of a message that was refused after all, nor while a turn is what it waits for."""
+    held = await stage.attach()
+    status, refusing = stage.codex.status, asyncio.Event()
+
+    async def gone(_: str) -> Any:
+        if refusing.is_set():
+            raise CodexRefused("no such thread")
+        raise ConnectionLost("codex went")
+
+    monkeypatch.setattr(stage.codex, "status", gone)
+    first, behind = await send(held, "refused"), await send(held, "behind")
+    await until(lambda: held.deliverer.hindrance == "codex went")
+    stage.codex.typed(THREAD, "by hand")
+    await held.journal.until(lambda: held.journal.state.activity.in_turn)
+    assert held.deliverer.hindrance == ""
+    refusing.set()
+    stage.codex.complete(THREAD)
+    await reaches(held, first, Delivery.FAILED)
+    await reaches(held, behind, Delivery.FAILED)
+    assert held.deliverer.hindrance == ""
+    monkeypatch.setattr(stage.codex, "status", status)
+
+
 @pytest.mark.parametrize("recorded", ["before", "after", "never"])
 async def test_a_daemon_that_dies_on_the_way_never_sends_again(stage: Stage, recorded: str) -> None:
     """The next one finds it committed by the recording, or calls it unknown until the recording knows."""
@@ -120,7 +146,8 @@ async def test_a_daemon_that_dies_on_the_way_never_sends_again(stage: Stage, rec
         assert (await second.journal.receipt(receipt.message_id)).state is Delivery.COMMITTED
     else:
         found = await second.journal.receipt(receipt.message_id)
-        assert (found.state, found.reason) == (Delivery.UNKNOWN, "the daemon ended while it was on its way")
+        assert found.state is Delivery.UNKNOWN
+        assert found.reason == "nobody held the session while it was on its way"
     if recorded == "after":
         stage.release()
         await reaches(second, receipt, Delivery.COMMITTED)

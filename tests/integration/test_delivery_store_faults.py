@@ -17,7 +17,7 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.events import Event
 from orchestrator.core.receipt import Delivery
-from orchestrator.sessions import collect
+from orchestrator.sessions import collect, deliver
 from orchestrator.testing.waiting import until
 from tests.integration.delivery_stage import THREAD, Append, Stage, reaches, refusing, send, stage
 
@@ -55,6 +55,33 @@ async def test_a_store_that_fails_on_the_way_blocks_no_delivery(stage: Stage, st
     await reaches(held, await send(held, "one"), Delivery.COMMITTED)
     stage.codex.complete(THREAD)
     await reaches(held, await send(held, "two"), Delivery.COMMITTED)
+
+
+async def test_a_mark_that_was_stored_and_answered_late_blocks_no_delivery(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing went out, so codex never shows it: unknown in time, and the next one goes."""
+    monkeypatch.setattr(deliver, "POSTPONED", 0.5)
+    stage.follow_rules(settle_seconds=0.3)
+    held = await stage.attach()
+    once = itertools.count()
+
+    async def late(really: Append) -> list[Envelope]:
+        await really()
+        raise TimedOut("the event store did not answer")
+
+    def mishap(told: dict[str, Any], really: Append) -> Awaitable[list[Envelope]] | None:
+        return late(really) if told["states"] == [Delivery.WRITTEN] and next(once) == 0 else None
+
+    stage.store.mishap = mishap
+    lost, behind = await send(held, "marked"), await send(held, "behind")
+    await until(lambda: held.deliverer.hindrance == "the event store did not answer")
+    await held.journal.refresh()  # as the collector does at its next look
+    assert (await held.journal.receipt(lost.message_id)).state is Delivery.WRITTEN
+    assert held.deliverer.hindrance == ""
+    await reaches(held, lost, Delivery.UNKNOWN)
+    await reaches(held, behind, Delivery.COMMITTED)
+    assert stage.took == {"behind": 1}
 
 
 async def test_an_unknown_that_could_not_be_stored_blocks_no_delivery(stage: Stage) -> None:

@@ -2,7 +2,7 @@
 
 from orchestrator.core.activity import Activity, State
 from orchestrator.core.receipt import Delivery, Mode, Receipt
-from orchestrator.sessions.queueing import free_now, held_up, next_step
+from orchestrator.sessions.queueing import behind_answer, free_now, held_up, next_step
 
 IDLE = State(activity=Activity.IDLE)
 WORKING = State(activity=Activity.WORKING, turn_id="t1")
@@ -84,3 +84,15 @@ def test_an_accepted_steer_holds_no_interrupting_message_up_while_a_person_is_as
     assert not held_up("s", [steer, message("a")], asking)
     assert not held_up("s", [steer, interrupt], WORKING)
     assert not held_up("s", [message("s", Mode.STEER, Delivery.WRITTEN), interrupt], asking)
+
+
+def test_only_an_accepted_steer_waits_for_a_persons_answer() -> None:
+    """Not one that codex has not taken yet, not another kind, and not while codex works."""
+    steer = message("s", Mode.STEER, Delivery.ACCEPTED)
+    for activity in (Activity.WAITING_PERMISSION, Activity.WAITING_INPUT):
+        asking = State(activity=activity, turn_id="t1")
+        assert behind_answer("s", [steer], asking)
+        assert not behind_answer("other", [steer], asking)
+        assert not behind_answer("s", [message("s", Mode.STEER, Delivery.WRITTEN)], asking)
+        assert not behind_answer("s", [message("s", Mode.QUEUE, Delivery.ACCEPTED)], asking)
+    assert not behind_answer("s", [steer], WORKING)
