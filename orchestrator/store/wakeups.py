@@ -6,7 +6,7 @@ other machines or virtual machines write, so whoever waits looks once a second a
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 
 from inotify_simple import INotify, flags  # type: ignore[import-untyped]  # it has none
@@ -16,6 +16,9 @@ LOOK_ANYWAY_SECONDS = 1.0
 LOOK_WITHOUT_WATCH_SECONDS = 0.1
 
 _CHANGES = flags.MODIFY | flags.CREATE | flags.MOVED_TO | flags.DELETE | flags.ONLYDIR
+
+#: No watch at all.
+_NONE = -1
 
 
 class Wakeups:
@@ -30,8 +33,9 @@ class Wakeups:
         yield None
         while True:
             try:
-                async for _ in self._while_watched(folder):
-                    yield None
+                async with aclosing(self._while_watched(folder)) as wakeups:
+                    async for _ in wakeups:
+                        yield None
             except (FileNotFoundError, NotADirectoryError):
                 await asyncio.sleep(LOOK_ANYWAY_SECONDS)
             except OSError:  # this user has no watch left
@@ -53,10 +57,10 @@ class Wakeups:
 
     @contextmanager
     def _watch(self, folder: Path) -> Iterator[tuple[int, asyncio.Event]]:
-        changed = asyncio.Event()
-        descriptor = self._open().add_watch(folder, _CHANGES)
-        self._ears.setdefault(descriptor, set()).add(changed)
+        changed, descriptor = asyncio.Event(), _NONE
         try:
+            descriptor = self._open().add_watch(folder, _CHANGES)
+            self._ears.setdefault(descriptor, set()).add(changed)
             yield descriptor, changed
         finally:
             self._leave(descriptor, changed)

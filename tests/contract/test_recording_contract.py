@@ -219,6 +219,15 @@ async def test_one_inotify_serves_all_folders_and_is_let_go_with_the_last(tmp_pa
     assert descriptors("inotify") == before
 
 
+async def test_waiting_for_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
+    """Not even what it would have been watched with."""
+    before = descriptors("inotify")
+    async with aclosing(Wakeups().changes(tmp_path / "not-there")) as changes:
+        await anext(changes)
+        await anext(changes)
+        assert descriptors("inotify") == before
+
+
 def descriptors(kind: str) -> int:
     """How many descriptors of a kind this process has."""
     targets: list[str] = []
