@@ -48,6 +48,9 @@ FOREIGN = "subagent"
 
 Rule = Callable[[State, Draft], State | None]
 
+#: Which reducer this is: another number wherever any history may come to another state than before.
+REDUCER = 1
+
 
 def advance(state: State, event: Draft) -> State:
     """The state after one event; `since` and `source` move only when the activity changes."""
@@ -200,3 +203,6 @@ _RULES: Mapping[str, Rule] = {
     Event.APPROVAL_RESOLVED: _answered,
     Event.SUPERVISOR: _supervisor,
 }
+
+#: The only types that can move a state; all others can be left out of a history.
+DECISIVE: tuple[str, ...] = tuple(_RULES)

@@ -17,9 +17,6 @@ from orchestrator.sessions.feed import PAGE, Feed
 from orchestrator.sessions.settle import announce, settle
 from orchestrator.sessions.world import World
 
-#: How far back the state is rebuilt from when a daemon starts.
-REMEMBERED = 5_000
-
 log = structlog.get_logger()
 
 
@@ -48,10 +45,8 @@ class Journal:
 
     async def load(self) -> None:
         """Read back what a former daemon stored, and write what its transcript still lacks."""
-        page = await self._store.latest(self.session.session_id, REMEMBERED)
-        for envelope in page.envelopes:
-            self.state = advance(self.state, envelope.draft)
-        self._seq = page.next_seq
+        standing = await self._store.standing(self.session.session_id)
+        self.state, self._seq = standing.state, standing.seq
         await self._load_outbox()
         lost = await asyncio.to_thread(self._lost_history)
         await self._retell()

@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orchestrator.core.activity import Activity, State, advance
+from orchestrator.core.activity import Activity, State
 from orchestrator.core.envelope import Envelope
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports import Container
 from orchestrator.core.receipt import Delivery
 from orchestrator.core.session import Session
 from orchestrator.sessions.attach import Attachment
+from orchestrator.sessions.diagnosis import UP
 from orchestrator.sessions.fleet import Fleet
-from orchestrator.sessions.journal import REMEMBERED
 from orchestrator.sessions.supervised import Supervised, supervised
-from orchestrator.sessions.watch import UP
 
 SCROLL_BACK = 50_000
 _TO_COME = frozenset({Delivery.QUEUED, Delivery.WRITTEN, Delivery.ACCEPTED})
@@ -56,7 +55,7 @@ async def _view(fleet: Fleet, session: Session, containers: dict[str, Container]
     store = fleet.world.store
     outbox = held.journal.outbox if held else await store.receipts(session.session_id, open_only=True)
     container = containers.get(session.session_id) if containers is not None else None
-    state = held.journal.state if held else await _stored_state(fleet, session)
+    state = held.journal.state if held else (await store.standing(session.session_id)).state
     coming = session.session_id in fleet.launching
     if not coming and containers is not None and (container is None or container.state not in UP):
         state = _stopped(state)
@@ -82,13 +81,6 @@ def _stopped(state: State) -> State:
     if state.activity is Activity.STOPPED:
         return state
     return State(activity=Activity.STOPPED, since=state.since, source="the engine: its container is not up")
-
-
-async def _stored_state(fleet: Fleet, session: Session) -> State:
-    state = State()
-    for envelope in (await fleet.world.store.latest(session.session_id, REMEMBERED)).envelopes:
-        state = advance(state, envelope.draft)
-    return state
 
 
 def _age(since: str, now: int) -> float:

@@ -14,7 +14,6 @@ from orchestrator.core.events import Event
 from orchestrator.core.receipt import Delivery, Receipt
 from orchestrator.sessions.attach import Attachment
 from orchestrator.sessions.fleet import Fleet
-from orchestrator.sessions.journal import REMEMBERED
 
 #: How often a session that is not held is looked at again.
 LOOK_EVERY = 0.2
@@ -143,5 +142,5 @@ async def _next_end(fleet: Fleet, held: Attachment, receipt: Receipt) -> None:
 
 
 async def _turn(fleet: Fleet, receipt: Receipt) -> Outcome:
-    page = await fleet.world.store.latest(receipt.session_id, REMEMBERED)
-    return outcome([e.draft for e in page.envelopes], receipt.turn_id)
+    envelopes = await fleet.world.store.turn(receipt.session_id, receipt.turn_id)
+    return outcome([envelope.draft for envelope in envelopes], receipt.turn_id)

@@ -1,22 +1,23 @@
-"""Events, checkpoints and the outbox in one SQLite file: the `EventStore` port.
+"""Events with what they come to, checkpoints and the outbox in one SQLite file: the `EventStore` port.
 
 WAL with `synchronous=FULL`: what was answered is on the disk. One thread writes, readers do not wait for it.
 """
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
 from orchestrator.core.envelope import Draft, Envelope
-from orchestrator.core.errors import ReceiptNotFound, StoreUnwritable
-from orchestrator.core.ports import Checkpoint, Page
+from orchestrator.core.errors import ReceiptNotFound, StoreUnwritable, TimedOut
+from orchestrator.core.events import Event
+from orchestrator.core.ports import Checkpoint, Page, Standing
 from orchestrator.core.receipt import Receipt
 from orchestrator.core.session import Session
-from orchestrator.store import atomic
+from orchestrator.store import atomic, standing
 from orchestrator.store.migrations import check_current, migrate
 from orchestrator.store.reader import Reader
 from orchestrator.store.rows import clean, envelope_from, envelope_text, receipt_from, receipt_text
@@ -74,6 +75,23 @@ class SqliteEventStore:
     async def latest(self, session_id: str, limit: int) -> Page:
         return await self._page(session_id, LATEST, (session_id, max(limit, 0)), 0)
 
+    async def turn(self, session_id: str, turn_id: str) -> list[Envelope]:
+        sql = "select envelope from events where session_id = ? and turn_id = ? and type <> ? order by seq"
+        values = (session_id, clean(turn_id), Event.COMMAND_OUTPUT.value)
+        return await self._look(lambda c: [envelope_from(text) for (text,) in c.execute(sql, values)])
+
+    async def standing(self, session_id: str) -> Standing:
+        def work(connection: sqlite3.Connection) -> tuple[Standing, bool]:
+            seq, state = standing.kept(connection, session_id)
+            made = state or standing.made_again(connection, session_id, seq)
+            return Standing(seq=seq, state=made), state is not None
+
+        found, known = await self._look(work, CHECK_SECONDS)
+        if not known:
+            with suppress(StoreUnwritable, TimedOut):  # it is made again by whoever asks next
+                await self._writer.ask(lambda connection: standing.keep(connection, session_id, found))
+        return found
+
     async def _page(self, session_id: str, sql: str, values: tuple[object, ...], since_seq: int) -> Page:
         def work(connection: sqlite3.Connection) -> Page:
             found = tuple(envelope_from(text) for (text,) in connection.execute(sql, values))
@@ -105,7 +123,7 @@ class SqliteEventStore:
 
     async def forget(self, session_id: str) -> None:
         def work(connection: sqlite3.Connection) -> None:
-            for table in ("events", "last_seq", "codex_event_checkpoints", "outbox"):
+            for table in ("events", "standing", "codex_event_checkpoints", "outbox"):
                 connection.execute(f"delete from {table} where session_id = ?", (session_id,))  # noqa: S608 - our own names
 
         await self._writer.ask(work)
@@ -191,7 +209,7 @@ def _faults(connection: sqlite3.Connection) -> list[str]:
     said = [row[0] for row in connection.execute("pragma quick_check")]
     holes = connection.execute(
         "select e.session_id, count(*), min(e.seq), max(e.seq), l.seq from events e"
-        " left join last_seq l using (session_id) group by e.session_id"
+        " left join standing l using (session_id) group by e.session_id"
     )
     return ([] if said == ["ok"] else said) + [
         f"{name}: {count} events between {first} and {last}; the last one given was {given}"
@@ -233,8 +251,7 @@ def _put_events(connection: sqlite3.Connection, session: Session, drafts: Sequen
     if not drafts:
         return []
     name = session.session_id
-    row = connection.execute("select seq from last_seq where session_id = ?", (name,)).fetchone()
-    last = row[0] if row else 0
+    last, state = standing.kept(connection, name)
     envelopes = [
         Envelope(seq=seq, session_id=name, role=session.role, branch=session.branch, draft=draft)
         for seq, draft in enumerate(drafts, last + 1)
@@ -254,5 +271,5 @@ def _put_events(connection: sqlite3.Connection, session: Session, drafts: Sequen
             for e in envelopes
         ],
     )
-    connection.execute("insert or replace into last_seq values (?, ?)", (name, envelopes[-1].seq))
+    standing.move_on(connection, name, envelopes[-1].seq, state and standing.after(state, drafts))
     return envelopes

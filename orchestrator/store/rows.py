@@ -1,9 +1,10 @@
-"""Receipts and envelopes as the columns that hold them: JSON text and back."""
+"""Receipts, envelopes and states as the columns that hold them: JSON text and back."""
 
 import json
 from dataclasses import asdict
 from typing import Any
 
+from orchestrator.core.activity import Activity, State
 from orchestrator.core.envelope import Envelope
 from orchestrator.core.receipt import Delivery, Mode, Receipt, Route
 
@@ -36,4 +37,22 @@ def receipt_from(text: str) -> Receipt:
             "route": Route(value["route"]) if value["route"] else None,
             "state": Delivery(value["state"]),
         }
+    )
+
+
+def state_text(state: State) -> str:
+    """In ASCII, where halves of characters come back as they were."""
+    return json.dumps(asdict(state))
+
+
+def state_from(text: str) -> State:
+    """ValueError, KeyError or TypeError on anything that `state_text` has not written."""
+    value: dict[str, Any] = json.loads(text)
+    return State(
+        activity=Activity(value["activity"]),
+        since=value["since"],
+        source=value["source"],
+        turn_id=value["turn_id"],
+        doing=value["doing"],
+        pending=tuple((ident, Activity(activity)) for ident, activity in value["pending"]),
     )

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.core.activity import State, advance
 from orchestrator.core.envelope import Draft, Envelope
 from orchestrator.core.errors import (
     InvalidInput,
@@ -18,7 +19,8 @@ from orchestrator.core.errors import (
     SessionNotFound,
     StoreUnwritable,
 )
-from orchestrator.core.ports import BrokenRecord, Checkpoint, Chunk, Page
+from orchestrator.core.events import Event
+from orchestrator.core.ports import BrokenRecord, Checkpoint, Chunk, Page, Standing
 from orchestrator.core.receipt import Receipt
 from orchestrator.core.session import Session
 
@@ -77,6 +79,16 @@ class InMemoryEventStore(_Failing):
     async def latest(self, session_id: str, limit: int) -> Page:
         kept = self._kept(session_id)
         return _page(kept, kept[-limit:] if limit > 0 else [], 0)
+
+    async def turn(self, session_id: str, turn_id: str) -> list[Envelope]:
+        mine = [e for e in self._kept(session_id) if e.draft.turn_id == turn_id]
+        return [e for e in mine if e.draft.type != Event.COMMAND_OUTPUT]
+
+    async def standing(self, session_id: str) -> Standing:
+        state, kept = State(), self._kept(session_id)
+        for envelope in kept:
+            state = advance(state, envelope.draft)
+        return Standing(seq=len(kept), state=state)
 
     async def checkpoint(self, session_id: str) -> Checkpoint:
         self._kept(session_id)
@@ -264,6 +276,10 @@ class InMemoryFolders(_Failing):
     def write_order(self, session: Session) -> None:
         self._fail()
         self.folder(session).order = session
+
+    def order(self, session: Session) -> dict[str, Any]:
+        order = self._look(session).order
+        return {} if order is None else {"desired": order.desired.value, "thread_id": order.thread_id}
 
     def status(self, session: Session) -> dict[str, Any]:
         return dict(self._look(session).status)

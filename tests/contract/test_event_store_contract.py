@@ -11,9 +11,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from orchestrator.core.activity import Activity, State, advance
 from orchestrator.core.envelope import Draft
 from orchestrator.core.errors import InvalidInput, ReceiptNotFound, StoreUnwritable
-from orchestrator.core.ports import Checkpoint, EventStore
+from orchestrator.core.events import Event
+from orchestrator.core.ports import Checkpoint, EventStore, Standing
 from orchestrator.core.receipt import Delivery, Mode, Receipt, Route
 from orchestrator.store.database import SqliteEventStore
 from orchestrator.testing.examples import SESSION_ID, a_draft, a_receipt, a_session
@@ -45,6 +47,8 @@ async def test_a_store_begins_empty(store: EventStore) -> None:
     assert (page.envelopes, page.next_seq, page.oldest_seq) == ((), 0, 0)
     assert await store.checkpoint("neverwas12") == Checkpoint()
     assert await store.receipts("neverwas12") == []
+    assert await store.standing("neverwas12") == Standing()
+    assert await store.turn("neverwas12", "t1") == []
     assert await store.check() == []
     with pytest.raises(ReceiptNotFound):
         await store.receipt("nothing")
@@ -103,6 +107,34 @@ async def test_the_latest_come_oldest_first(store: EventStore) -> None:
     await store.append(a_session(), drafts(*"abcde"))
     page = await store.latest(SESSION_ID, 2)
     assert ([e.draft.text for e in page.envelopes], page.next_seq, page.oldest_seq) == (["d", "e"], 5, 1)
+
+
+async def test_a_turn_is_read_without_what_its_commands_wrote(store: EventStore) -> None:
+    """All the rest of it in order, whatever lies between; nothing of another turn or session."""
+    mine = [a_draft(n, Event.AGENT_MESSAGE, turn_id="t1") for n in "ab"]
+    noise = [
+        a_draft("out", Event.COMMAND_OUTPUT, turn_id="t1"),
+        a_draft("other", turn_id="t2"),
+        a_draft("none"),
+    ]
+    await store.append(a_session(), [mine[0], *noise, mine[1]])
+    await store.append(a_session("xyz0123456"), mine)
+    assert [(e.seq, e.draft) for e in await store.turn(SESSION_ID, "t1")] == [(1, mine[0]), (5, mine[1])]
+    assert [e.draft.text for e in await store.turn(SESSION_ID, "t2")] == ["other"]
+
+
+async def test_a_history_comes_to_what_the_reducer_says(store: EventStore) -> None:
+    """Of every event that was stored, and of none that was refused."""
+    begun = a_draft(event=Event.TURN_STARTED, turn_id="t1")
+    running = a_draft("make", Event.COMMAND_STARTED, turn_id="t1")
+    await store.append(a_session(), [begun])
+    assert await store.standing(SESSION_ID) == Standing(seq=1, state=advance(State(), begun))
+    stale = Checkpoint(offset=1)
+    assert await store.append(a_session(), [running], checkpoint=Checkpoint(offset=9), after=stale) == []
+    assert (await store.standing(SESSION_ID)).state.activity is Activity.THINKING
+    await store.append(a_session(), [running, a_draft("noise")])
+    found = await store.standing(SESSION_ID)
+    assert found == Standing(seq=3, state=advance(advance(State(), begun), running))
 
 
 async def test_a_checkpoint_is_stored_with_its_events(store: EventStore) -> None:
@@ -167,6 +199,7 @@ async def test_forgetting_leaves_nothing_of_one_session(store: EventStore) -> No
         await store.append(session, drafts("a"), checkpoint=place, receipts=[receipt])
     await store.forget(SESSION_ID)
     assert await texts(store) == []
+    assert await store.standing(SESSION_ID) == Standing()
     assert await store.checkpoint(SESSION_ID) == Checkpoint()
     assert await store.receipts(SESSION_ID) == []
     assert len((await store.read("xyz0123456", 0, 9)).envelopes) == 1
@@ -264,6 +297,12 @@ class StoreMachine(RuleBasedStateMachine):
         receipt: Receipt = a_receipt(f"{name}{number}", session_id=name, position=number % 3, state=state)
         self.both("append", a_session(name), drafts("moved"), receipts=[receipt])
 
+    @rule(
+        name=names, types=st.lists(st.sampled_from(list(Event)), max_size=4), turn=st.sampled_from(["", "t1"])
+    )
+    def happen(self, name: str, types: list[Event], turn: str) -> None:
+        self.both("append", a_session(name), [a_draft("so", each, turn_id=turn) for each in types])
+
     @rule(name=names)
     def forget(self, name: str) -> None:
         self.both("forget", name)
@@ -278,6 +317,7 @@ class StoreMachine(RuleBasedStateMachine):
     def look(self, name: str, since: int, limit: int) -> None:
         self.both("read", name, since, limit)
         self.both("latest", name, limit)
+        self.both("turn", name, "t1")
         self.both("receipts", name)
 
     @invariant()
@@ -287,6 +327,7 @@ class StoreMachine(RuleBasedStateMachine):
         for name, place in self.read_to.items():
             assert self.both("checkpoint", name) == place
             self.both("receipts", name, open_only=True)
+            self.both("standing", name)
         assert self.both("check") == []
 
     def teardown(self) -> None:

@@ -30,6 +30,8 @@ async def test_garbage_is_never_taken_for_a_store(
         lambda: store.append(a_session(), [a_draft("x")]),
         lambda: store.read(SESSION_ID, 0, 1),
         lambda: store.latest(SESSION_ID, 1),
+        lambda: store.turn(SESSION_ID, "t1"),
+        lambda: store.standing(SESSION_ID),
         lambda: store.checkpoint(SESSION_ID),
         lambda: store.receipts(SESSION_ID),
         lambda: store.forget(SESSION_ID),

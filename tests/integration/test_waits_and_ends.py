@@ -5,15 +5,18 @@ from typing import Any
 
 import pytest
 
+from orchestrator.codex.tokens import usage
 from orchestrator.core.errors import (
     SessionNotRunning,
     TimedOut,
 )
+from orchestrator.core.events import Event
 from orchestrator.core.receipt import Delivery
 from orchestrator.sessions import waits
 from orchestrator.sessions.observe import snapshot, view
 from orchestrator.sessions.resume import resume_all
 from orchestrator.sessions.stop import stop
+from orchestrator.testing.examples import a_draft
 from orchestrator.testing.waiting import until
 from tests.integration.dry_stage import Stage, stage
 
@@ -37,6 +40,31 @@ async def test_messages_of_a_stopped_session_get_an_end_that_is_true(stage: Stag
         await asyncio.wait_for(turn, 5)
     with pytest.raises(SessionNotRunning):
         await stage.send(session, "third")
+
+
+async def test_a_long_turn_is_told_from_its_beginning(stage: Stage) -> None:
+    """Its files and tokens, however much its commands wrote since."""
+    session = await stage.launch()
+    codex = stage.codex(session)
+    sent = await waits.committed(stage.fleet, (await stage.send(session, "work")).message_id, 10)
+    held = stage.fleet.held(session.session_id)
+    assert held is not None
+    here = {"turn_id": sent.turn_id}
+    usages = [
+        usage({"total": {"inputTokens": total}, "last": {"inputTokens": 100}})
+        for total in (1_100, 1_200, 1_300)
+    ]
+    changed = {"status": "completed", "paths": ["early.py"]}
+    await held.journal.write(
+        a_draft(event=Event.FILE_CHANGE_COMPLETED, data=changed, **here),
+        a_draft(event=Event.TOKEN_USAGE, data=usages[0], **here),
+        a_draft(event=Event.TOKEN_USAGE, data=usages[1], **here),
+        *(a_draft("line", Event.COMMAND_OUTPUT, **here) for _ in range(6_000)),
+        a_draft(event=Event.TOKEN_USAGE, data=usages[2], **here),
+    )
+    codex.complete(session.thread_id, "")
+    done = await waits.turn_of(stage.fleet, sent, 20)
+    assert (done.files, done.tokens["total"]) == (("early.py",), 300)
 
 
 async def test_a_message_on_its_way_when_the_session_ends_is_unknown(stage: Stage) -> None:

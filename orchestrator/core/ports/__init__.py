@@ -15,7 +15,15 @@ from orchestrator.core.ports.engine import (
     Mount,
 )
 from orchestrator.core.ports.files import BrokenRecord, Folders, Registry, Workspaces
-from orchestrator.core.ports.history import Checkpoint, Chunk, EventStore, Page, Recording, Transcript
+from orchestrator.core.ports.history import (
+    Checkpoint,
+    Chunk,
+    EventStore,
+    Page,
+    Recording,
+    Standing,
+    Transcript,
+)
 from orchestrator.core.ports.inside import Codex, Pane, Terminal, ThreadStatus
 from orchestrator.core.ports.world import Clock, Progress
 
@@ -41,6 +49,7 @@ __all__ = [
     "Progress",
     "Recording",
     "Registry",
+    "Standing",
     "Terminal",
     "ThreadStatus",
     "Transcript",

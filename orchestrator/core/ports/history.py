@@ -1,9 +1,10 @@
 """What happened: the recorder's log, the event store, the transcript."""
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from orchestrator.core.activity import State
 from orchestrator.core.envelope import Draft, Envelope
 from orchestrator.core.receipt import Receipt
 from orchestrator.core.session import Session
@@ -49,6 +50,14 @@ class Page:
     oldest_seq: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a session's whole history comes to: the state after its last event, and that event's `seq`."""
+
+    seq: int = 0
+    state: State = field(default_factory=State)
+
+
 class EventStore(Protocol):
     """Events, checkpoints and the outbox: one file, one writer."""
 
@@ -75,6 +84,12 @@ class EventStore(Protocol):
     async def read(self, session_id: str, since_seq: int, limit: int) -> Page: ...
     async def latest(self, session_id: str, limit: int) -> Page:
         """The last `limit` envelopes, oldest first."""
+
+    async def turn(self, session_id: str, turn_id: str) -> list[Envelope]:
+        """Everything of one turn but the pieces of its commands' output, in order."""
+
+    async def standing(self, session_id: str) -> Standing:
+        """What all the events come to, whatever they are and however many."""
 
     async def checkpoint(self, session_id: str) -> Checkpoint: ...
     async def receipt(self, message_id: str) -> Receipt: ...
