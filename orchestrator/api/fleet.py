@@ -40,10 +40,12 @@ async def get_receipt(
         return receipt_view(await daemon.world.store.receipt(message_id))
     if wait == "settled":
         return receipt_view(await waits.settled(daemon.fleet, message_id, limit))
+    began = daemon.world.clock.monotonic()
     receipt = await waits.committed(daemon.fleet, message_id, limit)
     if wait == "committed" or receipt.state is not Delivery.COMMITTED:
         return receipt_view(receipt)
-    outcome = await waits.turn_of(daemon.fleet, receipt, limit)
+    left = limit - (daemon.world.clock.monotonic() - began)
+    outcome = await waits.turn_of(daemon.fleet, receipt, left)
     return {**receipt_view(receipt), "turn": outcome.to_json()}
 
 

@@ -97,7 +97,8 @@ def _order(body: LaunchRequest, daemon: Daemon) -> Order:
 async def get_sessions(
     daemon: TheDaemon, every: Annotated[bool, Query(alias="all")] = False
 ) -> list[dict[str, Any]]:
-    sessions = [s for s in daemon.world.registry.sessions() if every or s.live]
+    known = daemon.world.registry.sessions()
+    sessions = [s for s in known if every or s.live or daemon.fleet.held(s.session_id)]
     return [session_view(seen) for seen in await views(daemon.fleet, sessions)]
 
 

@@ -27,7 +27,8 @@ class Diagnosis:
     action: Action
 
 
-_UP = frozenset({ContainerState.RUNNING, ContainerState.RESTARTING})
+#: There is something to stop, to hold, or to wait for.
+UP = frozenset({ContainerState.RUNNING, ContainerState.RESTARTING, ContainerState.PAUSED})
 
 
 def diagnose(session: Session, container: Container | None) -> Diagnosis:
@@ -38,7 +39,7 @@ def diagnose(session: Session, container: Container | None) -> Diagnosis:
     if wanted and not session.container_id:
         return Diagnosis("a launch that was cut off", Action.FORGET)
     state = container.state
-    if state in _UP or state is ContainerState.PAUSED:
+    if state in UP:
         if not wanted:
             return Diagnosis(f"container {state}, though it should be stopped", Action.FINISH_STOP)
         paused = state is ContainerState.PAUSED

@@ -8,7 +8,13 @@ from weakref import WeakValueDictionary
 import structlog
 
 from orchestrator.core.envelope import Direction, Draft
-from orchestrator.core.errors import SessionNotRunning, StoreUnwritable, TimedOut
+from orchestrator.core.errors import (
+    ContainerGone,
+    OrchestratorError,
+    SessionNotRunning,
+    StoreUnwritable,
+    TimedOut,
+)
 from orchestrator.core.events import Event
 from orchestrator.core.identity import resolve
 from orchestrator.core.ports import Container
@@ -102,7 +108,7 @@ class Fleet:
             return
         journal = attachment.journal
         try:
-            await attachment.drained(DRAIN_SECONDS)
+            await _drained(attachment)
             await attachment.end_tasks()
             await settle_ended(journal)
             await journal.write(note(journal, Event.SESSION_STOPPED, detail))
@@ -123,6 +129,22 @@ class Fleet:
         project = self.world.registry.project_id()
         found = await self.world.engine.containers(project)
         return {c.labels.get("orchestrator.session", ""): c for c in found}
+
+
+async def inspected(fleet: Fleet, session: Session) -> Container | None:
+    """The session's container as it is now; None where there is none."""
+    try:
+        return await fleet.world.engine.inspect(session.container_name)
+    except ContainerGone:
+        return None
+
+
+async def _drained(attachment: Attachment) -> None:
+    """A recording that cannot be read keeps nobody from hearing of the end."""
+    try:
+        await attachment.drained(DRAIN_SECONDS)
+    except OrchestratorError as exc:
+        log.warning("not_drained", session_id=attachment.session.session_id, reason=exc.message)
 
 
 def _way_on(session: Session) -> str:

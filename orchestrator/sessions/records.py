@@ -5,32 +5,58 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.core.ports import Container
-from orchestrator.core.session import Session
-from orchestrator.sessions.fleet import Fleet
+from orchestrator.core.session import Desired, Session
+from orchestrator.sessions.diagnosis import UP
+from orchestrator.sessions.fleet import Fleet, inspected
+from orchestrator.sessions.world import World
 
 
 def missing(fleet: Fleet, containers: Iterable[Container]) -> list[Session]:
-    """The sessions that only the engine knows, as their labels tell them."""
+    """The sessions that only the engine knows, as their labels and their folders tell them."""
     world = fleet.world
     known = {s.session_id for s in world.registry.sessions()}
     told = [(world.describe.record(container), container) for container in containers]
     return [
-        replace(session, container_id=container.container_id)
+        _as_last_ordered(world, session, container)
         for session, container in told
         if session is not None and session.session_id not in known
     ]
 
 
-def rebuild_missing(fleet: Fleet, containers: Iterable[Container]) -> list[str]:
+def _as_last_ordered(world: World, session: Session, container: Container) -> Session:
+    """The labels are from the launch: what was wanted last stands in the session's folder.
+
+    Where that cannot be read either, what runs is wanted, and what does not run is not started.
+    """
+    running = Desired.RUNNING if container.state in UP else Desired.STOPPED
+    wanted = world.folders.order(session).get("desired")
+    return replace(
+        session,
+        container_id=container.container_id,
+        desired=Desired(wanted) if wanted in set(Desired) else running,
+    )
+
+
+async def rebuild_missing(fleet: Fleet, containers: Iterable[Container]) -> list[str]:
     """Write the missing records; their ids."""
-    found = missing(fleet, containers)
-    world = fleet.world
-    for session in found:
-        for broken in world.registry.broken():
-            if session.session_id in broken.path:
-                world.registry.set_aside(broken.path)
-        world.registry.put(session)
-    return [session.session_id for session in found]
+    rebuilt: list[str] = []
+    for found in missing(fleet, containers):
+        async with fleet.changing(found.session_id):
+            rebuilt += await _rebuild(fleet, found)
+    return rebuilt
+
+
+async def _rebuild(fleet: Fleet, found: Session) -> list[str]:
+    """Look again, alone with the session: it may have been removed since the engine was asked."""
+    registry = fleet.world.registry
+    container = await inspected(fleet, found)
+    if container is None or not missing(fleet, [container]):
+        return []
+    for broken in registry.broken():
+        if found.session_id in broken.path:
+            registry.set_aside(broken.path)
+    registry.put(found)
+    return [found.session_id]
 
 
 async def verify(fleet: Fleet) -> dict[str, Any]:
@@ -51,6 +77,6 @@ async def rebuild(fleet: Fleet, *, dry_run: bool) -> dict[str, Any]:
     broken = [b.path for b in registry.broken()]
     if dry_run:
         return {"rebuilt": [s.session_id for s in missing(fleet, containers)], "set_aside": broken}
-    rebuilt = rebuild_missing(fleet, containers)
+    rebuilt = await rebuild_missing(fleet, containers)
     aside = [registry.set_aside(b.path) for b in registry.broken()]
     return {"rebuilt": rebuilt, "set_aside": sorted({*aside, *broken})}

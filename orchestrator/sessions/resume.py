@@ -11,11 +11,10 @@ from orchestrator.core.ports import Progress
 from orchestrator.core.session import Session
 from orchestrator.sessions.bring_up import create_and_start, forget, ready_and_attached
 from orchestrator.sessions.diagnosis import Action, Diagnosis, diagnose
-from orchestrator.sessions.fleet import Fleet
-from orchestrator.sessions.records import rebuild_missing
+from orchestrator.sessions.fleet import Fleet, inspected
+from orchestrator.sessions.records import missing, rebuild_missing
 from orchestrator.sessions.stop import stop_alone
 from orchestrator.sessions.supervised import supervised
-from orchestrator.sessions.watch import inspected
 
 log = structlog.get_logger()
 
@@ -43,9 +42,10 @@ async def resume_all(fleet: Fleet, progress: Progress, *, dry_run: bool = False)
         EngineUnreachable: nothing was touched, and nothing is marked dead.
     """
     containers = await fleet.containers()
-    rebuilt = set() if dry_run else set(rebuild_missing(fleet, containers.values()))
+    rebuilt = set() if dry_run else set(await rebuild_missing(fleet, containers.values()))
     known = [s for s in fleet.world.registry.sessions() if s.session_id not in fleet.launching]
     if dry_run:
+        known += missing(fleet, containers.values())
         plans = [(s, diagnose(s, containers.get(s.session_id))) for s in known]
         return [_told(session, diagnosis, _would(fleet, session, diagnosis)) for session, diagnosis in plans]
     limit = asyncio.Semaphore(AT_ONCE)

@@ -14,12 +14,12 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.events import Event
 from orchestrator.core.session import Desired, Session
+from orchestrator.sessions.diagnosis import UP
 from orchestrator.sessions.ending import settle_unheld
-from orchestrator.sessions.fleet import Fleet, note
+from orchestrator.sessions.fleet import Fleet, inspected, note
 from orchestrator.sessions.journal import Journal
 from orchestrator.sessions.launch import cut_off
 from orchestrator.sessions.step import Step
-from orchestrator.sessions.watch import UP, inspected
 
 log = structlog.get_logger()
 
@@ -132,8 +132,8 @@ async def _drop(fleet: Fleet, session: Session, *, purge: bool) -> None:
     world = fleet.world
     await world.engine.remove(session.container_name)
     await asyncio.to_thread(world.folders.remove if purge else world.folders.retire, session)
-    world.registry.remove(session.session_id)
     await world.store.forget(session.session_id)
+    world.registry.remove(session.session_id)
 
 
 async def _leave_engine(fleet: Fleet) -> None:

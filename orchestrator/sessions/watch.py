@@ -1,19 +1,20 @@
-"""The eye on the engine: it notices a session whose container ended, or came back, without our doing."""
+"""The eye on the engine: a container that ended, or came back, without our doing, or was not stopped."""
 
 import asyncio
 
 import structlog
 
-from orchestrator.core.errors import ContainerGone, OrchestratorError, SessionNotFound
+from orchestrator.core.errors import OrchestratorError, SessionNotFound
 from orchestrator.core.events import Event
-from orchestrator.core.ports import Container, ContainerState
+from orchestrator.core.ports import Container
 from orchestrator.core.session import Session
-from orchestrator.sessions.fleet import Fleet
+from orchestrator.sessions.diagnosis import UP
+from orchestrator.sessions.fleet import Fleet, inspected
+from orchestrator.sessions.stop import stop_alone
 
 log = structlog.get_logger()
 
 LOOK_EVERY = 1.0
-UP = frozenset({ContainerState.RUNNING, ContainerState.RESTARTING, ContainerState.PAUSED})
 
 
 async def watch(fleet: Fleet) -> None:
@@ -37,11 +38,13 @@ async def watch(fleet: Fleet) -> None:
 
 
 def _differs(fleet: Fleet, session: Session, container: Container | None) -> bool:
-    """Whether what is held is not what runs."""
+    """Whether what is held, or wanted, is not what runs."""
     up = container is not None and container.state in UP
+    if up and not session.live:
+        return True
     if fleet.held(session.session_id):
         return not up
-    return up and session.live and bool(session.container_id)
+    return up and bool(session.container_id)
 
 
 async def _look(fleet: Fleet, session_id: str) -> None:
@@ -61,16 +64,10 @@ async def _follow(fleet: Fleet, session: Session) -> None:
     container = await inspected(fleet, session)
     if not _differs(fleet, session, container):
         return
-    if fleet.held(session.session_id):
+    if container is not None and container.state in UP and not session.live:
+        await stop_alone(fleet, session)  # a stop that the engine did not carry out
+    elif fleet.held(session.session_id):
         code = container.exit_code if container else None
         await fleet.detach(session.session_id, {"why": "its container ended", "exit_code": code})
     else:
         await fleet.attach(session, Event.SESSION_RESUMED, {"found": "its container came back"})
-
-
-async def inspected(fleet: Fleet, session: Session) -> Container | None:
-    """The session's container as it is now; None where there is none."""
-    try:
-        return await fleet.world.engine.inspect(session.container_name)
-    except ContainerGone:
-        return None

@@ -60,6 +60,12 @@ class FileFolders:
         path = Path(self._folder(session).session_file)
         atomic.replace(path, json.dumps(order, indent=2).encode() + b"\n", uid=session.agent_uid)
 
+    def order(self, session: Session) -> dict[str, Any]:
+        try:
+            return _json(Path(self._folder(session).session_file))
+        except OrchestratorError:
+            return {}
+
     def status(self, session: Session) -> dict[str, Any]:
         return _json(Path(self._folder(session).status_file))
 

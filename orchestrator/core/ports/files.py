@@ -45,6 +45,9 @@ class Folders(Protocol):
     def write_order(self, session: Session) -> None:
         """Write `session.json`, what the supervisor is to run, atomically."""
 
+    def order(self, session: Session) -> dict[str, Any]:
+        """What was last written there; empty where nothing was, or it cannot be read."""
+
     def status(self, session: Session) -> dict[str, Any]:
         """What the supervisor last wrote into `status.json`; empty where it has not."""
 
