@@ -4,30 +4,50 @@ import asyncio
 from collections.abc import AsyncIterator
 from io import FileIO
 
+from orchestrator.core.envelope import Envelope
 from orchestrator.core.errors import SessionNotFound
 from orchestrator.core.session import Session
-from orchestrator.sessions.feed import PAGE, follow
+from orchestrator.sessions.feed import PAGE, ends, follow
 from orchestrator.sessions.fleet import Fleet
 
 HEARTBEAT_SECONDS = 10.0
 BLOCK = 65_536
 LOOK_EVERY = 0.1
+LOOK_AGAIN = 0.5
 
 
 async def envelopes(fleet: Fleet, session: Session, since_seq: int) -> AsyncIterator[bytes]:
-    """NDJSON from `since_seq` on; an empty line is a heartbeat. Ends when the session stops."""
-    held = await fleet.soon(session.session_id)
-    if held is None:
-        while True:
-            page = await fleet.world.store.read(session.session_id, since_seq, PAGE)
-            for envelope in page.envelopes:
+    """NDJSON from `since_seq` on; an empty line is a heartbeat. Ends when the session stops.
+
+    A session that is wanted and not held (its engine is away, its daemon has only just begun) is waited for.
+    """
+    stopped = False
+    while True:
+        async for envelope in _held_or_stored(fleet, session, since_seq):
+            if envelope is not None:
                 since_seq = envelope.seq
-                yield envelope.to_line()
-            if len(page.envelopes) < PAGE:
-                return
-    stream = follow(held.journal.feed, fleet.world.store, session.session_id, since_seq, HEARTBEAT_SECONDS)
-    async for live in stream:
-        yield live.to_line() if live else b"\n"
+                stopped = ends(envelope, stopped=stopped)
+            yield envelope.to_line() if envelope else b"\n"
+        if stopped or not fleet.wanted(session.session_id):
+            return
+        yield b"\n"
+        await fleet.world.clock.sleep(LOOK_AGAIN)
+
+
+async def _held_or_stored(fleet: Fleet, session: Session, since_seq: int) -> AsyncIterator[Envelope | None]:
+    store, held = fleet.world.store, await fleet.soon(session.session_id)
+    if held is not None:
+        journal = held.journal
+        async for live in follow(journal.feed, store, session.session_id, since_seq, HEARTBEAT_SECONDS):
+            yield live
+        return
+    while True:
+        page = await store.read(session.session_id, since_seq, PAGE)
+        for envelope in page.envelopes:
+            since_seq = envelope.seq
+            yield envelope
+        if len(page.envelopes) < PAGE:
+            return
 
 
 def open_pane_log(fleet: Fleet, session: Session) -> FileIO:

@@ -54,7 +54,7 @@ class Attachment:
             log.warning("catching_up_slowly", session_id=self.session.session_id)
         await self.deliverer.forsake()
         self._start(self._again("delivery", self.deliverer.run))
-        self._start(self._watch_restarts())
+        self._start(self._again("events", self._heed_events))
 
     def _follow(self, thread_id: str) -> None:
         self.update(thread_id=thread_id)
@@ -91,12 +91,20 @@ class Attachment:
             await self._world.clock.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _watch_restarts(self) -> None:
+    async def _heed_events(self) -> None:
+        """A part of codex that was restarted disturbs its screen; a turn may have changed the branch."""
         with self.journal.feed.subscribed() as queue:
             while (envelope := await queue.get()) is not None:
                 method = envelope.draft.data.get("method")
                 if envelope.draft.type == Event.SUPERVISOR and method in _RESTARTS:
                     self.deliverer.disturbed()
+                if envelope.draft.type == Event.TURN_COMPLETED:
+                    await self._note_branch()
+
+    async def _note_branch(self) -> None:
+        branch = await asyncio.to_thread(self._world.workspaces.branch, self.session.workspace)
+        if branch != self.session.branch:
+            self.update(branch=branch)
 
     async def end_tasks(self) -> None:
         """Nothing more is taken, written or read."""

@@ -78,7 +78,7 @@ async def follow(
             page = await store.read(session_id, seen, PAGE)
             for envelope in page.envelopes:
                 seen = envelope.seq
-                stopped = _ends(envelope, stopped=stopped)
+                stopped = ends(envelope, stopped=stopped)
                 yield envelope
             if len(page.envelopes) < PAGE:
                 break
@@ -95,11 +95,12 @@ async def follow(
                 continue
             async for envelope in _missed(store, session_id, seen, live):
                 seen = envelope.seq
-                stopped = _ends(envelope, stopped=stopped)
+                stopped = ends(envelope, stopped=stopped)
                 yield envelope
 
 
-def _ends(envelope: Envelope, *, stopped: bool) -> bool:
+def ends(envelope: Envelope, *, stopped: bool) -> bool:
+    """Whether the session has stopped, as far as this event tells."""
     if envelope.draft.type == Event.SESSION_STOPPED:
         return True
     return stopped and envelope.draft.type not in {Event.SESSION_RESUMED, Event.SESSION_LAUNCHED}

@@ -62,6 +62,10 @@ class Fleet:
     def find(self, selector: str) -> Session:
         return resolve(selector, self.world.registry.sessions())
 
+    def wanted(self, session_id: str) -> bool:
+        """Whether the session is there and should be running."""
+        return any(s.session_id == session_id and s.live for s in self.world.registry.sessions())
+
     def held(self, session_id: str) -> Attachment | None:
         return self._held.get(session_id)
 

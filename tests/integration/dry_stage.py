@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -97,6 +98,11 @@ class Stage:
 
     async def receipt(self, receipt: Receipt) -> Receipt:
         return await self.world.store.receipt(receipt.message_id)
+
+    def git(self, session: Session, *args: str) -> None:
+        """As the agent would, in its workspace."""
+        argv = ["git", "-c", "safe.directory=*", "-C", session.workspace, *args]
+        subprocess.run(argv, check=True, capture_output=True, timeout=30)
 
     async def nothing_left(self, session: Session) -> None:
         assert self.world.registry.sessions() == []
