@@ -131,6 +131,7 @@ class Deliverer:
 
         That may be one of which this broke off, or one that the store marked without an answer in time.
         """
+        await self._journal.refresh()
         while True:
             lost = self._on_its_way()
             if lost is not None:

@@ -134,9 +134,11 @@ async def _next_end(fleet: Fleet, held: Attachment, receipt: Receipt) -> None:
     """Until the turn is over, or the hold is."""
     with held.journal.feed.subscribed() as queue:
         while not (await _turn(fleet, receipt)).over:
+            may_have_missed = queue.full()
             while (envelope := await queue.get()) is not None:
-                if envelope.draft.type == Event.TURN_COMPLETED:
+                if may_have_missed or envelope.draft.type == Event.TURN_COMPLETED:
                     break
+                may_have_missed = queue.full()
             if envelope is None:
                 return
 

@@ -17,7 +17,7 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.events import Event
 from orchestrator.core.receipt import Delivery
-from orchestrator.sessions import collect, deliver
+from orchestrator.sessions import attach, collect, deliver
 from orchestrator.testing.waiting import until
 from tests.integration.delivery_stage import THREAD, Append, Stage, reaches, refusing, send, stage
 
@@ -64,16 +64,7 @@ async def test_a_mark_that_was_stored_and_answered_late_blocks_no_delivery(
     monkeypatch.setattr(deliver, "POSTPONED", 0.5)
     stage.follow_rules(settle_seconds=0.3)
     held = await stage.attach()
-    once = itertools.count()
-
-    async def late(really: Append) -> list[Envelope]:
-        await really()
-        raise TimedOut("the event store did not answer")
-
-    def mishap(told: dict[str, Any], really: Append) -> Awaitable[list[Envelope]] | None:
-        return late(really) if told["states"] == [Delivery.WRITTEN] and next(once) == 0 else None
-
-    stage.store.mishap = mishap
+    stage.store.mishap = answering_late(Delivery.WRITTEN)
     lost, behind = await send(held, "marked"), await send(held, "behind")
     await until(lambda: held.deliverer.hindrance == "the event store did not answer")
     await held.journal.refresh()  # as the collector does at its next look
@@ -82,6 +73,38 @@ async def test_a_mark_that_was_stored_and_answered_late_blocks_no_delivery(
     await reaches(held, lost, Delivery.UNKNOWN)
     await reaches(held, behind, Delivery.COMMITTED)
     assert stage.took == {"behind": 1}
+
+
+@pytest.mark.parametrize("state", [Delivery.WRITTEN, Delivery.ACCEPTED, Delivery.UNKNOWN])
+async def test_a_step_that_was_stored_and_answered_late_is_not_made_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, state: Delivery
+) -> None:
+    """Delivery goes on from what the store has; nothing of it breaks."""
+    stage.follow_rules(settle_seconds=0.3)
+    broke: list[object] = []
+    monkeypatch.setattr(attach.log, "exception", lambda *said, **_: broke.append(said))
+    held = await stage.attach()
+    stage.hold()
+    stage.store.mishap = answering_late(state)
+    receipt = await send(held, "one")
+    await reaches(held, receipt, Delivery.UNKNOWN)
+    stage.release()
+    if stage.took:
+        await reaches(held, receipt, Delivery.COMMITTED)
+        stage.codex.complete(THREAD)
+    await reaches(held, await send(held, "two"), Delivery.COMMITTED)
+    assert broke == []
+
+
+def answering_late(state: Delivery) -> Any:
+    """The next step to that state is stored, and whoever asked does not hear of it."""
+    once = itertools.count()
+
+    async def late(really: Append) -> list[Envelope]:
+        await really()
+        raise TimedOut("the event store did not answer")
+
+    return lambda told, really: late(really) if told["states"] == [state] and next(once) == 0 else None
 
 
 async def test_an_unknown_that_could_not_be_stored_blocks_no_delivery(stage: Stage) -> None:

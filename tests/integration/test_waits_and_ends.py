@@ -1,11 +1,13 @@
 """What becomes of messages, and of those who wait for them, when a session ends or does not answer."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
 
 from orchestrator.codex.tokens import usage
+from orchestrator.core.envelope import Envelope
 from orchestrator.core.errors import (
     SessionNotRunning,
     TimedOut,
@@ -13,6 +15,7 @@ from orchestrator.core.errors import (
 from orchestrator.core.events import Event
 from orchestrator.core.receipt import Delivery
 from orchestrator.sessions import waits
+from orchestrator.sessions.feed import LONGEST_QUEUE
 from orchestrator.sessions.observe import snapshot, view
 from orchestrator.sessions.resume import resume_all
 from orchestrator.sessions.stop import stop
@@ -65,6 +68,30 @@ async def test_a_long_turn_is_told_from_its_beginning(stage: Stage) -> None:
     codex.complete(session.thread_id, "")
     done = await waits.turn_of(stage.fleet, sent, 20)
     assert (done.files, done.tokens["total"]) == (("early.py",), 300)
+
+
+async def test_an_end_that_came_among_too_many_events_is_heard(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fell out of the waiter's full queue while the history was read; the history has it."""
+    session = await stage.launch()
+    codex = stage.codex(session)
+    sent = await waits.committed(stage.fleet, (await stage.send(session, "work")).message_id, 10)
+    held = stage.fleet.held(session.session_id)
+    assert held is not None
+    store, looks = stage.world.store, itertools.count(1)
+    read = store.turn
+
+    async def slowly(session_id: str, turn_id: str) -> list[Envelope]:
+        found = await read(session_id, turn_id)
+        if next(looks) == 2:
+            codex.complete(session.thread_id)
+            await held.journal.until(lambda: not held.journal.state.activity.in_turn)
+            await held.journal.write(*(a_draft("noise") for _ in range(LONGEST_QUEUE + 1)))
+        return found
+
+    monkeypatch.setattr(store, "turn", slowly)
+    assert (await waits.turn_of(stage.fleet, sent, 5)).status == "completed"
 
 
 async def test_a_message_on_its_way_when_the_session_ends_is_unknown(stage: Stage) -> None:
