@@ -1,7 +1,7 @@
 """Long reads of one session: its envelopes as they come, and the bytes of its pane."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from io import FileIO
 
 from orchestrator.core.envelope import Envelope
@@ -16,7 +16,7 @@ LOOK_EVERY = 0.1
 LOOK_AGAIN = 0.5
 
 
-async def envelopes(fleet: Fleet, session: Session, since_seq: int) -> AsyncIterator[bytes]:
+async def envelopes(fleet: Fleet, session: Session, since_seq: int) -> AsyncGenerator[bytes, None]:
     """NDJSON from `since_seq` on; an empty line is a heartbeat. Ends when the session stops.
 
     A session that is wanted and not held (its engine is away, its daemon has only just begun) is waited for.

@@ -103,6 +103,7 @@ def _warnings(session: Session, status: Supervised) -> list[str]:
         found.append("approvals are advisory: the agent is not sandboxed inside its container")
     if status.phase == "failed":
         found.append(f"the supervisor gave up: {status.reason}")
+    found += [f"{part} does not answer since {since}" for part, since in sorted(status.silent.items())]
     if status.walls.get("codex_sandbox") == "broken":
         found.append("codex's own sandbox does not work on this engine: its commands will fail")
     return found

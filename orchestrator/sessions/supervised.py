@@ -19,6 +19,8 @@ class Supervised:
     thread_id: str = ""
     updated_at: str = ""
     walls: Mapping[str, Any] = field(default_factory=dict)
+    #: The parts that do not answer, each with the time since when.
+    silent: Mapping[str, str] = field(default_factory=dict)
     fault: str = ""
 
 
@@ -28,8 +30,8 @@ def supervised(world: World, session: Session) -> Supervised:
         said = world.folders.status(session)
     except OrchestratorError as exc:
         return Supervised(fault=exc.message)
-    boot, walls = said.get("boot", 0), said.get("walls", {})
-    fit = isinstance(boot, int) and isinstance(walls, dict)
+    boot, walls, silent = said.get("boot", 0), said.get("walls", {}), said.get("silent", {})
+    fit = isinstance(boot, int) and isinstance(walls, dict) and isinstance(silent, dict)
     return Supervised(
         boot=boot if isinstance(boot, int) else 0,
         phase=_text(said.get("phase")),
@@ -37,6 +39,7 @@ def supervised(world: World, session: Session) -> Supervised:
         thread_id=_text(said.get("thread_id")),
         updated_at=_text(said.get("updated_at")),
         walls=walls if isinstance(walls, dict) else {},
+        silent={part: _text(since) for part, since in silent.items()} if isinstance(silent, dict) else {},
         fault="" if fit else "its status file holds values that no supervisor writes",
     )
 

@@ -9,7 +9,7 @@ from orchestrator.core.receipt import Delivery, Receipt
 from orchestrator.sessions import waits
 from orchestrator.sessions.observe import snapshot, view
 from orchestrator.testing.waiting import until
-from tests.integration.dry_stage import Stage, stage
+from tests.integration.dry_stage import Stage, spoil_status, stage
 
 __all__ = ["stage"]
 
@@ -62,3 +62,14 @@ async def test_a_snapshot_gives_the_cursor_behind_the_last_event(stage: Stage, l
     last = (await stage.world.store.read(session.session_id, 0, 1000)).envelopes[-1].seq
     assert last > 0
     assert (len(seen.envelopes), seen.next_seq) == (lines, last)
+
+
+async def test_a_part_that_does_not_answer_is_named_with_the_time_since_when(stage: Stage) -> None:
+    """The supervisor says so in its status file; a file with anything else there is told as what it is."""
+    session = await stage.launch()
+    spoil_status(stage, session, '{"boot": 1, "silent": {"app-server": "2026-01-02T03:04:05Z"}}')
+    warnings = (await view(stage.fleet, session)).warnings
+    assert "app-server does not answer since 2026-01-02T03:04:05Z" in warnings
+    spoil_status(stage, session, '{"boot": 1, "silent": ["app-server"]}')
+    warnings = (await view(stage.fleet, session)).warnings
+    assert "its status file holds values that no supervisor writes" in warnings
