@@ -104,9 +104,6 @@ class Connection:
             yield message
         self._heard.put_nowait(None)
 
-    async def wait_closed(self) -> None:
-        await self._lost.wait()
-
     async def close(self) -> None:
         """End the connection and its reader; harmless when it has ended."""
         if not self.closed:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 from orchestrator.containers import resources
-from orchestrator.containers.building import Narrator, follow
+from orchestrator.containers.building import UPLOAD_LIMIT, Narrator, follow
 from orchestrator.containers.connection import SLOW, Connection
 from orchestrator.core.errors import ContainerGone, ImageUnavailable, OrchestratorError, TimedOut
 from orchestrator.core.ports import Progress
@@ -17,7 +17,6 @@ OWN_BASE = "orchestrator-base:bookworm"
 #: Seconds: for a registry to know an image, and for debootstrap.
 REGISTRY_LIMIT = 20.0
 ROOTFS_LIMIT = 900.0
-_SHELL = 'CMD ["bash"]'
 
 
 async def exists(connection: Connection, image: str) -> bool:
@@ -85,11 +84,8 @@ async def _make(connection: Connection, progress: Progress) -> None:
             lambda c: c.import_image_from_file(
                 str(rootfs), repository=name, tag=tag, changes=['CMD ["bash"]']
             ),
-            limit=UPLOAD,
+            limit=UPLOAD_LIMIT,
         )
-
-
-UPLOAD = 300.0
 
 
 async def _debootstrap(rootfs: Path, progress: Progress) -> None:

@@ -41,11 +41,6 @@ class ControlParser:
         self._guard = b""
         self._lines: list[str] = []
 
-    @property
-    def in_block(self) -> bool:
-        """Whether an answer has begun that has not ended yet."""
-        return bool(self._guard)
-
     def feed(self, data: bytes) -> list[Event]:
         *whole, self._torn = (self._torn + data).split(b"\n")
         return [event for line in whole for event in self._line(line)]

@@ -11,6 +11,7 @@ from orchestrator.core.errors import RecordCorrupt
 from orchestrator.core.policies import Limits, Policies
 from orchestrator.core.ports import Container, ContainerState
 from orchestrator.core.session import Session
+from orchestrator.testing.examples import a_session
 
 #: What can stand in a record: whatever UTF-8 can carry.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -34,15 +35,7 @@ SESSIONS = st.builds(
     policies=POLICIES,
     secrets=st.lists(TEXT, max_size=3).map(tuple),
 )
-SESSION = Session(
-    session_id="k3v9x2m8qd",
-    role="reviewer",
-    project_id="0a1b2c3d",
-    created_at="2026-01-01T00:00:00.000000Z",
-    container_name="orchestrator-0a1b2c3d-k3v9x2m8qd",
-    image="agent",
-    workspace="/w",
-)
+SESSION = a_session("k3v9x2m8qd", "reviewer")
 
 
 @given(SESSIONS)

@@ -11,18 +11,10 @@ from orchestrator.core import places
 from orchestrator.core.places import SessionFolder
 from orchestrator.core.policies import Policies, Sandbox
 from orchestrator.core.ports import ContainerPlan
-from orchestrator.core.session import Session
+from orchestrator.testing.examples import a_session
 
 FOLDER = SessionFolder(PurePosixPath("/data/outputs/agents/reviewer/k3v9x2m8qd"))
-SESSION = Session(
-    session_id="k3v9x2m8qd",
-    role="reviewer",
-    project_id="0a1b2c3d",
-    created_at="2026-01-01T00:00:00.000000Z",
-    container_name="orchestrator-0a1b2c3d-k3v9x2m8qd",
-    image="agent",
-    workspace="/w",
-)
+SESSION = a_session("k3v9x2m8qd", "reviewer")
 
 
 def planned(**changes: object) -> ContainerPlan:
@@ -35,7 +27,7 @@ def test_only_the_sessions_own_folders_are_mounted() -> None:
         f"{FOLDER.root}/private": places.PRIVATE,
         f"{FOLDER.root}/log.txt": places.PANE_LOG,
         f"{FOLDER.root}/codex-home": places.CODEX_HOME,
-        "/w": places.WORK,
+        SESSION.workspace: places.WORK,
     }
 
 
@@ -68,7 +60,7 @@ def test_the_command_line_shows_what_is_asked_of_the_engine() -> None:
     assert f"--network {config['NetworkMode']}" in line
     assert all(f"--tmpfs {path}:{options}" in line for path, options in config["Tmpfs"].items())
     assert all(f"source={m['Source']},target={m['Target']}" in line for m in config["Mounts"])
-    assert line.endswith(" agent")
+    assert line.endswith(f" {SESSION.image}")
 
 
 def test_a_dry_run_quotes_for_the_shell() -> None:
