@@ -3,9 +3,7 @@
 import json
 import os
 import sys
-import tempfile
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +65,8 @@ def _reader_left() -> int:
 
 
 def _bug(error: Exception) -> int:
+    import traceback  # noqa: PLC0415 - only a bug needs it
+
     path = _write_log(
         f"orchestrator {__version__}\npython {sys.version}\nargv {sys.argv[1:]!r}\n\n"
         + "".join(traceback.format_exception(error))
@@ -76,13 +76,15 @@ def _bug(error: Exception) -> int:
 
 
 def _write_log(text: str) -> Path:
-    from platformdirs import user_log_path  # noqa: PLC0415 - only a bug needs it
+    from platformdirs import user_log_path  # noqa: PLC0415 - as above
 
     name = f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     try:
         path = user_log_path("orchestrator", appauthor=False, ensure_exists=True) / name
         path.touch(mode=0o600)
     except OSError:
+        import tempfile  # noqa: PLC0415 - as above
+
         path = Path(tempfile.mkdtemp(prefix="orchestrator-")) / name
     path.write_text(text)
     return path

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from orchestrator.daemon.home import resolve_home
+from orchestrator.daemon.home import HOME_VARIABLE, resolve_home
 
 
 class Color(StrEnum):
@@ -32,6 +32,10 @@ class Invocation:
 
     def home_path(self) -> Path:
         return resolve_home(self.home, os.environ, Path.cwd())
+
+    def names_home(self) -> bool:
+        """Whether a person named the data directory, rather than leaving it to its usual places."""
+        return bool(self.home or os.environ.get(HOME_VARIABLE))
 
     def wants_color(self) -> bool:
         """`--color`, then NO_COLOR, FORCE_COLOR, TERM=dumb, then whether stdout is a terminal."""
@@ -74,43 +78,19 @@ def _remember(name: str) -> Any:
 
 def common_options() -> list[click.Option]:
     """A fresh set: click's options belong to one command each."""
+    colors = click.Choice([c.value for c in Color])
     return [
-        click.Option(
-            ["--home"],
-            metavar="DIR",
-            expose_value=False,
-            callback=_remember("home"),
-            help="The data directory (ORCHESTRATOR_HOME).",
-        ),
-        click.Option(
-            ["--json"],
-            is_flag=True,
-            expose_value=False,
-            callback=_remember("json"),
-            help="Print one JSON document.",
-        ),
-        click.Option(
-            ["-q", "--quiet"],
-            is_flag=True,
-            expose_value=False,
-            callback=_remember("quiet"),
-            help="Print nothing but the answer.",
-        ),
-        click.Option(
-            ["-v", "--verbose"],
-            count=True,
-            expose_value=False,
-            callback=_remember("verbosity"),
-            help="Say more about what is done.",
-        ),
-        click.Option(
-            ["--color"],
-            type=click.Choice([c.value for c in Color]),
-            expose_value=False,
-            callback=_remember("color"),
-            help="When to colour (NO_COLOR and FORCE_COLOR count too).",
-        ),
+        _common("home", "--home", metavar="DIR", help="The data directory (ORCHESTRATOR_HOME)."),
+        _common("json", "--json", is_flag=True, help="Print one JSON document."),
+        _common("quiet", "-q", "--quiet", is_flag=True, help="Print nothing but the answer."),
+        _common("verbosity", "-v", "--verbose", count=True, help="Say more about what is done."),
+        _common("color", "--color", type=colors, help="When to colour (NO_COLOR and FORCE_COLOR count too)."),
     ]
+
+
+def _common(field: str, *names: str, **details: Any) -> click.Option:
+    """An option whose value goes into a field of the invocation."""
+    return click.Option(names, expose_value=False, callback=_remember(field), **details)
 
 
 class ReaderLeft(Exception):

@@ -1,6 +1,5 @@
 """The table of verbs, and a click group that imports a verb's file only when it is typed."""
 
-import difflib
 from importlib import import_module
 
 import click
@@ -72,7 +71,9 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            near = difflib.get_close_matches(args[0], [*VERBS, *ALIASES], n=1)
+            from difflib import get_close_matches  # noqa: PLC0415 - only a mistyped verb needs it
+
+            near = get_close_matches(args[0], [*VERBS, *ALIASES], n=1)
             maybe = f" Did you mean `{near[0]}`?" if near else " `orchestrator --help` lists the commands."
             raise click.UsageError(f"There is no command `{args[0]}`.{maybe}", ctx)
         _, command, rest = super().resolve_command(ctx, args)

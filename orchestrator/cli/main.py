@@ -1,25 +1,32 @@
-"""The console script: the root group, its common options, and the error handler around it."""
+"""The console script's entry: there before anything heavy is, so that Ctrl-C never shows a traceback."""
 
-import click
+import os
+import signal
+import sys
+from types import FrameType
 
-from orchestrator import __version__
-from orchestrator.cli.error_handler import guarded
-from orchestrator.cli.invocation import common_options
-from orchestrator.cli.lazy import LazyGroup
-
-
-@click.group(
-    cls=LazyGroup,
-    params=[*common_options()],
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-@click.version_option(__version__, message="%(version)s")
-def cli() -> None:
-    """Run a team of Codex agents, one container each.
-
-    A SESSION is named by its id, a unique prefix of it, or its role.
-    """
+#: `core.errors.Exit.INTERRUPTED`; nothing of ours is imported yet.
+INTERRUPTED = 130
 
 
 def main() -> int:
-    return guarded(lambda: cli.main(prog_name="orchestrator", standalone_mode=False))
+    """The exit code of the command line; an interrupt while it is being imported ends it there and then."""
+    listens = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else it is to be ignored
+    if listens:
+        signal.signal(signal.SIGINT, _end)
+    from orchestrator.cli.root import run  # noqa: PLC0415 - with the handler above in place
+
+    if listens:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return run()
+    except KeyboardInterrupt:  # between the handler and the guard inside, or while that one speaks
+        return INTERRUPTED
+
+
+def _end(_: int, __: FrameType | None) -> None:
+    """At once: an exception could surface inside any import. Nothing has begun yet that must be ended."""
+    if "--json" in sys.argv[1:]:
+        sys.stderr.write('{"error": {"code": "interrupted", "message": "interrupted", "hint": ""}}\n')
+        sys.stderr.flush()
+    os._exit(INTERRUPTED)

@@ -61,6 +61,14 @@ class SessionNotFound(OrchestratorError, LookupError):
     http_status = 404
 
 
+class DataDirectoryMissing(OrchestratorError, LookupError):
+    """The data directory does not exist."""
+
+    code = "data_directory_missing"
+    exit_status = Exit.NOT_FOUND
+    http_status = 404
+
+
 class ReceiptNotFound(OrchestratorError, LookupError):
     """No message has that id."""
 
@@ -169,6 +177,21 @@ class ImageUnavailable(OrchestratorError):
 
     code = "image_unavailable"
     http_status = 503
+
+
+class ImageNotFound(ImageUnavailable, LookupError):
+    """No image has that name."""
+
+    code = "image_not_found"
+    exit_status = Exit.NOT_FOUND
+    http_status = 404
+
+
+class NoScreen(OrchestratorError):
+    """There is no screen to attach to."""
+
+    code = "no_screen"
+    http_status = 409
 
 
 class LaunchFailed(OrchestratorError):

@@ -4,7 +4,6 @@ Every command asks this, so it is of the standard library only. It reads; it mak
 private directory that a socket is put into when the data directory's own path is too long for one.
 """
 
-import hashlib
 import json
 import os
 import stat
@@ -104,7 +103,9 @@ def socket_path(home: Path, *, runtime_directory: str, uid: int) -> Path:
     at_home = daemon_directory(home) / SOCKET_NAME
     if len(os.fsencode(at_home)) <= LONGEST_SOCKET:
         return at_home
-    name = hashlib.sha256(os.fsencode(home)).hexdigest()[:16] + ".sock"
+    from hashlib import sha256  # noqa: PLC0415 - only a long path needs it
+
+    name = sha256(os.fsencode(home)).hexdigest()[:16] + ".sock"
     wanted = Path(runtime_directory) / name
     if runtime_directory and len(os.fsencode(wanted)) <= LONGEST_SOCKET:
         return wanted

@@ -431,7 +431,7 @@ def test_an_unwritable_home_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     team = make_team(tmp_path)
     team.environment["ORCHESTRATOR_HOME"] = str(tmp_path / "file" / "data")
-    done = team("ps")
+    done = team("launch", "writer")
     assert done.returncode == 2
     assert b"cannot be written" in done.stderr
     assert b"Traceback" not in done.stderr

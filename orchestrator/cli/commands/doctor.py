@@ -8,7 +8,7 @@ from orchestrator.cli.connect import client
 from orchestrator.cli.invocation import Verb, current
 from orchestrator.cli.output import answer, style
 from orchestrator.client.answers import Check, DoctorAnswer
-from orchestrator.core.errors import Exit, OrchestratorError
+from orchestrator.core.errors import DataDirectoryMissing, Exit, OrchestratorError
 
 _LOOKS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -26,14 +26,22 @@ def doctor() -> int:
 
 
 def _examine() -> DoctorAnswer:
-    """The daemon's findings; where it cannot be asked, that is the finding."""
+    """The daemon's findings; where it cannot be asked, that is the finding.
+
+    A data directory that was named and is not there may be mistyped; the usual one is made.
+    """
     home = Check(name="data directory", status="ok", detail=str(current().home_path()), fix="")
     try:
-        found = client().doctor()
+        found = client(makes=not current().names_home()).doctor()
+    except DataDirectoryMissing as error:
+        return DoctorAnswer(ok=False, checks=[_failed("data directory", error)])
     except OrchestratorError as error:
-        daemon = Check(name="daemon", status="fail", detail=error.message, fix=error.hint)
-        return DoctorAnswer(ok=False, checks=[home, daemon])
+        return DoctorAnswer(ok=False, checks=[home, _failed("daemon", error)])
     return DoctorAnswer(ok=found["ok"], checks=[home, *found["checks"]])
+
+
+def _failed(name: str, error: OrchestratorError) -> Check:
+    return Check(name=name, status="fail", detail=error.message, fix=error.hint)
 
 
 def _show(checks: list[Any]) -> None:

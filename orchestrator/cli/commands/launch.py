@@ -62,7 +62,7 @@ def launch(role: str, prompt: str | None, *, dry_run: bool, **options: Any) -> N
     if prompt is not None:
         request["prompt"] = message(prompt)
     here = current()
-    view = client().launch(cast("Any", request), dry_run=dry_run, progress=here.progress)
+    view = client(makes=True).launch(cast("Any", request), dry_run=dry_run, progress=here.progress)
     for warning in [] if is_plan(view) else cast("Any", view)["warnings"]:
         here.note(f"warning: {warning}")
     answer_or_plan(view, _show)

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.cli.invocation import common_options
 from orchestrator.cli.lazy import VERBS
-from orchestrator.cli.main import cli
+from orchestrator.cli.root import cli
 from orchestrator.cli.schemas import DOCUMENTS, schemas
 from orchestrator.core.errors import Exit, leaves
 from orchestrator.daemon.settings import flatten, load_settings, values

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ import pytest
 
 from orchestrator.cli.error_handler import guarded
 from orchestrator.cli.lazy import ALIASES, VERBS
-from orchestrator.cli.main import cli
+from orchestrator.cli.root import cli
 from orchestrator.core.errors import leaves
 
 SCRIPT = str(Path(sys.executable).with_name("orchestrator"))
@@ -125,6 +126,94 @@ def test_ctrl_c_exits_130(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Traceback" not in capsys.readouterr().err
 
 
+#: Ctrl-C at the moment when a given module is first looked for.
+STRUCK = """
+import os, signal, sys
+class Strike:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Strike())
+sys.argv = ["orchestrator", *{argv!r}]
+from orchestrator.cli.main import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("module", ["click", "orchestrator.cli.lazy", "orchestrator.cli.commands.version"])
+@pytest.mark.parametrize("argv", [["version"], ["version", "--json"]])
+def test_ctrl_c_while_the_program_is_being_imported_exits_130(
+    place: Path, module: str, argv: list[str]
+) -> None:
+    """Without a traceback, whatever was being imported; under `--json` it says so as always."""
+    done = subprocess.run(
+        [sys.executable, "-c", STRUCK.format(module=module, argv=argv)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=place,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    said = json.loads(done.stderr)["error"]["code"] if "--json" in argv else done.stderr.strip()
+    assert said == ("interrupted" if "--json" in argv else "")
+
+
+def test_a_program_that_was_told_to_ignore_ctrl_c_goes_on_ignoring_it(place: Path) -> None:
+    """As a shell's background job has it."""
+    script = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + STRUCK
+    done = subprocess.run(
+        [sys.executable, "-c", script.format(module="click", argv=["version"])],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=place,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.fixture
+def typo(place: Path) -> Iterator[Path]:
+    """A data directory that is not there; a daemon that was started for it all the same is stopped."""
+    yield place / "typo"
+    run(place, "daemon", "stop", "--home", str(place / "typo"))
+
+
+READING = [
+    ["ps"],
+    ["status", "x"],
+    ["snapshot", "x"],
+    ["stream", "x"],
+    ["attach", "x"],
+    ["registry", "verify"],
+    ["send", "x", "y"],
+    ["interrupt", "x"],
+    ["stop", "x"],
+    ["rm", "x", "-y"],
+    ["resume-all"],
+]
+
+
+@pytest.mark.parametrize("argv", READING)
+def test_a_data_directory_that_is_not_there_is_not_made_to_look_into_it(
+    place: Path, typo: Path, argv: list[str]
+) -> None:
+    """A mistyped `--home` says so, exits 4, and leaves neither a directory nor a daemon."""
+    done = run(place, *argv, "--home", str(typo))
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.splitlines()[0] == f"error: there is no data directory {typo}"
+    assert not typo.exists()
+
+
+def test_the_doctor_finds_that_a_named_data_directory_is_not_there(place: Path, typo: Path) -> None:
+    """Its first finding, and it makes none."""
+    done = run(place, "doctor", "--home", str(typo))
+    assert done.returncode == 1
+    assert f"there is no data directory {typo}" in done.stdout
+    assert not typo.exists()
+
+
 def test_a_reader_that_leaves_is_no_error(place: Path) -> None:
     """As in `orchestrator completion bash | true`."""
     done = subprocess.run(
@@ -188,7 +277,7 @@ def test_light_verbs_import_nothing_heavy(argv: list[str], place: Path) -> None:
         env=os.environ | {"ORCHESTRATOR_HOME": str(place)},
     )
     modules = done.stderr.split()
-    assert "orchestrator.cli.main" in modules
+    assert "orchestrator.cli.root" in modules
     assert not HEAVY & {name.partition(".")[0] for name in modules}
 
 
