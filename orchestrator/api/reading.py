@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from io import FileIO
 
 from orchestrator.core.envelope import Envelope
@@ -12,7 +13,6 @@ from orchestrator.sessions.fleet import Fleet
 
 HEARTBEAT_SECONDS = 10.0
 BLOCK = 65_536
-LOOK_EVERY = 0.1
 LOOK_AGAIN = 0.5
 
 
@@ -65,12 +65,11 @@ def open_pane_log(fleet: Fleet, session: Session) -> FileIO:
 
 async def pane_log(fleet: Fleet, session: Session, file: FileIO, *, follow: bool) -> AsyncIterator[bytes]:
     """The raw bytes that codex's screen was drawn with, from the beginning, and on as they come."""
+    folder = fleet.world.home.folder(session.role, session.session_id).root
     with file:
-        while True:
-            data = await asyncio.to_thread(file.read, BLOCK)
-            if data:
-                yield data
-            elif not follow or fleet.held(session.session_id) is None:
-                return
-            else:
-                await asyncio.sleep(LOOK_EVERY)
+        async with aclosing(fleet.world.changes(folder)) as changes:
+            async for _ in changes:
+                while data := await asyncio.to_thread(file.read, BLOCK):
+                    yield data
+                if not follow or fleet.held(session.session_id) is None:
+                    return

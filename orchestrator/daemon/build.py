@@ -59,6 +59,7 @@ def build_world(home: Home, settings: Settings) -> World:
         codex=lambda session: Control(opener(engine, session)),
         recording=lambda session: FileRecording(Path(_folder(home, session).recording), wakeups),
         transcript=lambda session: NdjsonTranscript(Path(_folder(home, session).transcript)),
+        changes=lambda folder: wakeups.changes(Path(folder)),
         dice=secrets.token_bytes,
         message_id=lambda: str(ULID()),
         config=config,

@@ -82,6 +82,7 @@ def dry_world(home: Home, rules: Rules) -> World:
         codex=agents.codex,
         recording=lambda s: FileRecording(Path(home.folder(s.role, s.session_id).recording), wakeups),
         transcript=lambda s: NdjsonTranscript(Path(home.folder(s.role, s.session_id).transcript)),
+        changes=lambda folder: wakeups.changes(Path(folder)),
         dice=secrets.token_bytes,
         message_id=lambda: str(ULID()),
         config=config,

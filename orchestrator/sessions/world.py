@@ -1,8 +1,9 @@
 """The ports that the use cases work through, in one value; the daemon's composition root fills it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from orchestrator.core.places import Home
 from orchestrator.core.policies import Policies
@@ -72,6 +73,8 @@ class World:
     codex: Callable[[Session], Codex]
     recording: Callable[[Session], Recording]
     transcript: Callable[[Session], Transcript]
+    #: Wake-ups when something changes in a folder, one at once and one a second whatever happens.
+    changes: Callable[[PurePath], AsyncGenerator[None, None]]
     dice: Callable[[int], bytes]
     message_id: Callable[[], str]
     #: The text of codex's own configuration for these policies and this model endpoint.

@@ -33,6 +33,7 @@ from orchestrator.store.folders import FileFolders
 from orchestrator.store.recording import FileRecording
 from orchestrator.store.registry import JsonRegistry
 from orchestrator.store.transcript import NdjsonTranscript
+from orchestrator.store.wakeups import Wakeups
 from orchestrator.testing.codex import MemoryCodex
 from orchestrator.testing.engine import MemoryEngine, MemoryImages
 from orchestrator.testing.examples import SESSION_ID, a_session
@@ -105,6 +106,7 @@ class Stage:
             codex=lambda _: self.codex,
             recording=lambda _: FileRecording(self.recording),
             transcript=lambda _: NdjsonTranscript(self.transcript),
+            changes=lambda folder: Wakeups().changes(Path(folder)),
             dice=secrets.token_bytes,
             message_id=lambda: f"m{next(self._numbers)}",
             config=lambda _policies, _url: "",
