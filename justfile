@@ -96,3 +96,16 @@ arch:
 # Write the JSON Schemas of every --json answer anew
 schemas:
     {{ run }} python -m orchestrator.cli.schemas docs/reference/schemas
+
+# Write the reference pages of the commands and settings anew
+reference:
+    {{ run }} python -m orchestrator.cli.reference docs/reference
+
+# Build the documentation's site into site/
+docs:
+    {{ run }} zensical build --strict
+
+# Measure what things cost, and write the page; quick looks: just bench --few --only send
+[positional-arguments]
+bench *args="--write docs/benchmarks.md":
+    {{ run }} python -m benchmarks "$@"
