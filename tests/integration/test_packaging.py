@@ -40,6 +40,7 @@ def test_the_wheel_carries_the_recipes_of_the_images(wheel: Path) -> None:
         "orchestrator/_images/agent/__main__.py",
         "orchestrator/_images/model/Dockerfile",
         "orchestrator/store/schema/0001_events.sql",
+        "orchestrator/store/schema/0002_standing.sql",
         "orchestrator/supervisor/tmux.conf",
         "orchestrator/testing/model/demo.json",
         "orchestrator/py.typed",
