@@ -1,5 +1,6 @@
 """The systemd unit: what stands in it, and that systemd itself takes it."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.daemon.unit import Scope, Unit
+from orchestrator.daemon.unit import Scope, Unit, quoted
 
 
 def unit(scope: Scope = Scope.USER, home: Path = Path("/srv/team"), **environment: str) -> Unit:
@@ -57,14 +58,27 @@ def test_systemd_takes_it_whatever_the_data_directory_is_called(
     home = tmp_path / name
     home.mkdir()
     made = unit(scope, home, PATH="/usr/local/bin:/usr/bin", DOCKER_HOST="unix:///run/docker 1.sock")
-    path = tmp_path / made.name
-    path.write_text(made.text())
+    assert complaints(tmp_path, made.name, made.text(), scope) == []
+    assert complaints(tmp_path, made.name, made.text().replace('"-P"', '"-P'), scope) != []
+
+
+def complaints(folder: Path, name: str, text: str, scope: Scope) -> list[str]:
+    path = folder / name
+    path.write_text(text)
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *(["--user"] if scope is Scope.USER else []), str(path)],
+        env={**os.environ, "XDG_RUNTIME_DIR": str(folder)},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    ours = [line for line in done.stderr.splitlines() if made.name in line and "docker.service" not in line]
-    assert ours == []
+    assert "Failed to initialize" not in done.stderr
+    return [line for line in done.stderr.splitlines() if name in line and "docker.service" not in line]
+
+
+def test_a_word_reaches_the_daemon_as_it_is() -> None:
+    """systemd would read specifiers, variables, escapes and quotes in it."""
+    assert quoted("50%h") == '"50%%h"'
+    assert quoted("$HOME") == '"$$HOME"'
+    assert quoted('a "b" \\c') == '"a \\"b\\" \\\\c"'
