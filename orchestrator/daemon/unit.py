@@ -55,7 +55,7 @@ class Unit:
                 "[Service]",
                 f"ExecStart={' '.join(map(quoted, argv))}",
                 f"WorkingDirectory={_specifier(str(self.home))}",
-                *(f"Environment={quoted(f'{name}={value}')}" for name, value in kept.items()),
+                *(f"Environment={_string(f'{name}={value}')}" for name, value in kept.items()),
                 "Restart=on-failure",
                 "RestartSec=2",
                 f"RestartPreventExitStatus={_NOT_AGAIN}",
@@ -82,8 +82,12 @@ class Unit:
 
 
 def quoted(word: str) -> str:
-    """One word of a command line or of an assignment, as systemd reads it back unchanged."""
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$").replace("\n", "\\n")
+    """One word of a command line, as systemd hands it on; a variable in it would be replaced."""
+    return _string(word.replace("$", "$$"))
+
+
+def _string(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{_specifier(escaped)}"'
 
 

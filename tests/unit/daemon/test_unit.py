@@ -44,6 +44,7 @@ def test_only_what_the_daemon_needs_of_the_environment_is_written_down() -> None
     text = unit(PATH="/usr/bin", DOCKER_HOST="unix:///run/d.sock", OPENAI_API_KEY="sk-1", HOME="/h").text()
     assert 'Environment="PATH=/usr/bin"' in text
     assert 'Environment="DOCKER_HOST=unix:///run/d.sock"' in text
+    assert 'Environment="PATH=/a$b"' in unit(PATH="/a$b").text()  # nothing is replaced there
     assert "sk-1" not in text
 
 
@@ -78,7 +79,7 @@ def complaints(folder: Path, name: str, text: str, scope: Scope) -> list[str]:
 
 
 def test_a_word_reaches_the_daemon_as_it_is() -> None:
-    """systemd would read specifiers, variables, escapes and quotes in it."""
+    """Systemd would read specifiers, variables, escapes and quotes in it."""
     assert quoted("50%h") == '"50%%h"'
     assert quoted("$HOME") == '"$$HOME"'
     assert quoted('a "b" \\c') == '"a \\"b\\" \\\\c"'
