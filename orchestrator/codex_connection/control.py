@@ -51,10 +51,15 @@ class Control:
             CodexRefused: it knows no such thread.
             TimedOut, ConnectionLost: it does not answer.
         """
-        thread = _part(await self._ask("thread/read", requests.thread_read(thread_id)), "thread")
-        status = _part(thread, "status")
-        kind, flags = str(status.get("type", "")), status.get("activeFlags") or ()
-        turn_id = await self._running(thread_id) if kind in {_ACTIVE, "idle"} else ""
+        turns = asyncio.create_task(self._running(thread_id))  # both questions at once
+        try:
+            thread = _part(await self._ask("thread/read", requests.thread_read(thread_id)), "thread")
+            status = _part(thread, "status")
+            kind, flags = str(status.get("type", "")), status.get("activeFlags") or ()
+            turn_id = await turns if kind in {_ACTIVE, "idle"} else ""
+        finally:
+            turns.cancel()
+            await asyncio.gather(turns, return_exceptions=True)
         return ThreadStatus(kind=_ACTIVE if turn_id else kind, flags=tuple(map(str, flags)), turn_id=turn_id)
 
     async def _running(self, thread_id: str) -> str:
