@@ -12,6 +12,8 @@ from orchestrator.sessions.observe import View
 LONGEST_LINE = 4_096
 LONGEST_NAME = 128
 MOST_TAGS = 32
+#: What the engine's API can hold.
+LARGEST_NUMBER = 2**63 - 1
 
 
 def _one_line(text: str) -> str:
@@ -61,9 +63,9 @@ class LaunchRequest(Request):
     developer_instructions: Text = ""
     image: Line = ""
     secrets: dict[str, HostPath] = Field(default_factory=dict)
-    memory: int | None = Field(default=None, ge=64 * 1024**2)
-    cpus: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    pids: int | None = Field(default=None, ge=32)
+    memory: int | None = Field(default=None, le=LARGEST_NUMBER)
+    cpus: float | None = Field(default=None, allow_inf_nan=False)
+    pids: int | None = Field(default=None, le=LARGEST_NUMBER)
     parent: Name = ""
     base_url: Line = ""
     sender: Name = Field(default="operator", alias="from", min_length=1)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -10,15 +11,17 @@ from fastapi.responses import StreamingResponse
 from orchestrator.api.models import DryRun, InputRequest, LaunchRequest, receipt_view, session_view
 from orchestrator.api.reading import envelopes, open_pane_log, pane_log
 from orchestrator.api.streams import NDJSON, answer
+from orchestrator.core.errors import NoScreen
 from orchestrator.core.policies import Limits, Policies
 from orchestrator.core.ports import Progress
 from orchestrator.core.receipt import Mode, Route
 from orchestrator.core.routing import check_message
 from orchestrator.core.session import Session
+from orchestrator.daemon import plans
 from orchestrator.daemon.daemon import Daemon
 from orchestrator.sessions.attach_command import attach_command
-from orchestrator.sessions.input import plan_input, send
-from orchestrator.sessions.launch import Order, check_secrets, launch, plan_launch
+from orchestrator.sessions.input import send
+from orchestrator.sessions.launch import Order, launch, plan_launch
 from orchestrator.sessions.observe import snapshot, view, views
 from orchestrator.sessions.step import Step, as_plan
 from orchestrator.sessions.stop import plan_remove, plan_stop, remove, stop
@@ -45,8 +48,7 @@ Lines = Annotated[int, Query(ge=0, le=LONGEST_PAGE)]
 async def post_session(body: LaunchRequest, daemon: TheDaemon, accept: Annotated[str, Header()] = "") -> Any:
     order = _order(body, daemon)
     if body.dry_run:
-        prompt = [Step("codex", f"first message: {body.prompt}")] if body.prompt else []
-        return as_plan([*plan_launch(daemon.world, order), *prompt])
+        return as_plan(await plan_launch(daemon.fleet, order, partial(_inside, prompt=body.prompt)))
 
     async def work(progress: Progress) -> dict[str, Any]:
         launched, message_id = await launch(daemon.fleet, order, progress), None
@@ -63,8 +65,12 @@ async def post_session(body: LaunchRequest, daemon: TheDaemon, accept: Annotated
     return await answer(daemon, accept, work)
 
 
+def _inside(session: Session, *, prompt: str) -> list[Step]:
+    first = plans.prompt(session, prompt) if prompt else []
+    return [*plans.supervised(session), *first]
+
+
 def _order(body: LaunchRequest, daemon: Daemon) -> Order:
-    check_secrets(body.secrets)
     if body.prompt:
         check_message(body.prompt)
     default = daemon.world.rules.default_policies
@@ -75,9 +81,9 @@ def _order(body: LaunchRequest, daemon: Daemon) -> Order:
         approval=body.approval or default.approval,
         developer_instructions=body.developer_instructions or default.developer_instructions,
         limits=Limits(
-            memory=body.memory or default.limits.memory,
-            cpus=body.cpus or default.limits.cpus,
-            pids=body.pids or default.limits.pids,
+            memory=default.limits.memory if body.memory is None else body.memory,
+            cpus=default.limits.cpus if body.cpus is None else body.cpus,
+            pids=default.limits.pids if body.pids is None else body.pids,
         ),
     )
     return Order(
@@ -111,8 +117,14 @@ async def get_session(session: TheSession, daemon: TheDaemon) -> dict[str, Any]:
 async def post_input(body: InputRequest, session: TheSession, daemon: TheDaemon) -> dict[str, Any]:
     if body.dry_run:
         return as_plan(
-            await plan_input(
-                daemon.fleet, session, body.text, body.route, system=body.system, sender=body.sender
+            await plans.plan_send(
+                daemon.fleet,
+                session,
+                body.text,
+                mode=body.mode,
+                wish=body.route,
+                sender=body.sender,
+                system=body.system,
             )
         )
     receipt = await send(
@@ -132,8 +144,7 @@ async def post_input(body: InputRequest, session: TheSession, daemon: TheDaemon)
 async def post_interrupt(body: DryRun, session: TheSession, daemon: TheDaemon) -> dict[str, Any]:
     hold = await daemon.fleet.hold(session)
     if body.dry_run:
-        turn = hold.journal.state.turn_id
-        return as_plan([Step("codex", f"turn/interrupt {session.thread_id} {turn}")] if turn else [])
+        return as_plan(plans.interruption(hold.journal.session, hold.journal.state.turn_id))
     turn_id = await hold.deliverer.interrupt()
     return {"session_id": session.session_id, "interrupted": bool(turn_id), "turn_id": turn_id}
 
@@ -183,6 +194,11 @@ async def get_log(session: TheSession, daemon: TheDaemon, follow: bool = False) 
 @routes.get("/{selector}/attach")
 async def get_attach(session: TheSession, daemon: TheDaemon, read_only: bool = False) -> dict[str, Any]:
     await daemon.fleet.hold(session)
+    if daemon.runtime == "dry":
+        raise NoScreen(
+            f"{session.role} has no screen to attach to: with runtime = dry no container runs",
+            hint=f"`orchestrator snapshot {session.role}` shows what would be on it",
+        )
     return {"argv": attach_command(session, daemon.world.rules.engine_host, read_only=read_only)}
 
 

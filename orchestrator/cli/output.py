@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli.invocation import current
+from orchestrator.cli.transcript import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,7 +42,8 @@ def _show_plan(steps: Sequence[dict[str, str]], nothing: str) -> None:
     if not steps:
         click.echo(nothing)
     for step in steps:
-        click.echo(f"{step['who']}: {step['what']}")
+        what = plain(step["what"]).replace("\n", "\n    ")
+        click.echo(f"{step['who']}: {what}")
 
 
 def style(text: str, **styles: Any) -> str:

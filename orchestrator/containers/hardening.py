@@ -9,6 +9,7 @@ import shlex
 from docker.types import HostConfig, LogConfig
 from docker.types import Mount as DockerMount
 
+from orchestrator.containers import labels
 from orchestrator.core import places
 from orchestrator.core.ports import ContainerPlan
 
@@ -82,8 +83,9 @@ def command_line(plan: ContainerPlan, seccomp_file: str) -> list[str]:
 
 def steps(plan: ContainerPlan, seccomp_file: str) -> list[str]:
     """What a launch asks of the engine, one line a call, ready for a shell."""
+    network = f"docker network create --label {labels.PROJECT}={plan.labels[labels.PROJECT]} {plan.network}"
     return [
-        f"docker network inspect {plan.network} || docker network create {plan.network}",
+        f"docker network inspect {plan.network} || {network}",
         shlex.join(command_line(plan, seccomp_file)),
         shlex.join(["docker", "start", plan.name]),
     ]

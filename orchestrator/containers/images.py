@@ -5,6 +5,7 @@ machine, whoever asks: a second launch waits and finds the image there.
 """
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -21,7 +22,14 @@ from orchestrator.containers.base import exists
 from orchestrator.containers.building import SILENCE_LIMIT, UPLOAD_LIMIT, Narrator, Said, follow
 from orchestrator.containers.connection import SLOW, Connection
 from orchestrator.containers.recipes import Recipe
-from orchestrator.core.errors import EngineRefused, ImageUnavailable, TimedOut
+from orchestrator.core.errors import (
+    EngineRefused,
+    EngineUnreachable,
+    ImageNotFound,
+    ImageUnavailable,
+    OrchestratorError,
+    TimedOut,
+)
 from orchestrator.core.ports import Progress
 
 KIND = "orchestrator.image"
@@ -42,6 +50,15 @@ class BuiltImage:
     size: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a launch would find: its image's name, whether that is here, and how many processors there are."""
+
+    image: str
+    here: bool
+    cpus: int
+
+
 class DockerImages:
     """`base_image` is what the images are built on, where it can be had."""
 
@@ -53,15 +70,80 @@ class DockerImages:
         """The agent image of this version, built if missing; a named one is pulled if missing.
 
         Raises:
+            ImageNotFound: the named one is not here, and no registry has it.
             ImageUnavailable: there is none, or the named one cannot hold an agent of that user's.
         """
         if not image:
             return await self._ensure(await self._agent(agent_uid), progress)
         if not await exists(self._connection, image):
+            await self._find(image)
             await base.pull(self._connection, image, progress)
+        await self._check(image, agent_uid)
+        return image
+
+    async def foresee(self, image: str, agent_uid: int) -> Outlook:
+        """What `ensure` would begin with; nothing is built or pulled, and no registry is asked.
+
+        Raises:
+            ImageUnavailable: the named one is here and cannot hold an agent of that user's.
+        """
+        info = await self._connection.call(lambda c: c.info())
+        architecture = str(info["Architecture"])
+        name = (
+            image or (await asyncio.to_thread(recipes.agent, self._base_image, agent_uid, architecture)).name
+        )
+        here = await exists(self._connection, name)
+        if image and here:
+            await self._check(image, agent_uid)
+        return Outlook(image=name, here=here, cpus=int(info["NCPU"]))
+
+    async def source(self, image: str) -> str:
+        """In words, what `ensure` would do about an image that is not here.
+
+        Raises:
+            ImageNotFound: the named one is in no registry that answers.
+            ImageUnavailable: there is nothing to build this version's own on.
+        """
+        if image:
+            await self._find(image)
+            return f"docker pull {image}"
+        return f"docker build on {await self._foundation()}"
+
+    async def _foundation(self) -> str:
+        """What `base.choose` would choose, without fetching or making it."""
+        if await exists(self._connection, self._base_image):
+            return self._base_image
+        try:
+            await self._find(self._base_image)
+        except ImageNotFound as exc:
+            if await exists(self._connection, base.OWN_BASE):
+                return base.OWN_BASE
+            if os.geteuid() == 0:
+                return f"{base.OWN_BASE}, made with debootstrap first"
+            raise ImageUnavailable(
+                f"there is no image to build on: {exc.message}, and making one needs root",
+                hint="run `orchestrator image build` once as root, or set engine.base_image to one you have",
+            ) from exc
+        return f"{self._base_image}, pulled first"
+
+    async def _find(self, image: str) -> None:
+        """`ImageNotFound` where no registry answers that it has the image."""
+        try:
+            await self._connection.call(
+                lambda c: c.inspect_distribution(image),  # type: ignore[no-untyped-call]  # bare in its stubs
+                limit=base.REGISTRY_LIMIT,
+            )
+        except EngineUnreachable:
+            raise
+        except OrchestratorError as exc:
+            raise ImageNotFound(
+                f"{image} is not here and cannot be pulled",
+                hint="`orchestrator image ls` lists the images here; without a name it is this version's own",
+            ) from exc
+
+    async def _check(self, image: str, agent_uid: int) -> None:
         said = await self._connection.call(lambda c: c.inspect_image(image))  # type: ignore[no-untyped-call]  # bare in its stubs
         _check_agent(image, said["Config"].get("Labels") or {}, agent_uid)
-        return image
 
     async def ensure_model(self, progress: Progress) -> str:
         """The scripted model's image, built if missing."""
@@ -91,15 +173,19 @@ class DockerImages:
         ]
         return sorted(found, key=lambda image: image.created, reverse=True)
 
+    async def known(self, image: str) -> None:
+        """`ImageNotFound` where it is none of this project's images."""
+        if image not in {known.name for known in await self.list()}:
+            raise ImageNotFound(f"{image} is no image of orchestrator's", hint="`orchestrator image ls`")
+
     async def remove(self, image: str) -> None:
         """Remove one image of this project's.
 
         Raises:
-            ImageUnavailable: it is none of them.
+            ImageNotFound: it is none of them.
             EngineRefused: a container still uses it.
         """
-        if image not in {known.name for known in await self.list()}:
-            raise ImageUnavailable(f"{image} is no image of orchestrator's", hint="`orchestrator image ls`")
+        await self.known(image)
         await self._connection.call(lambda c: c.remove_image(image), limit=SLOW)
 
     async def _agent(self, agent_uid: int) -> Recipe:

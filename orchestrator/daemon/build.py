@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ulid import ULID
 
-from orchestrator.codex import requests
 from orchestrator.codex.config import config_toml
 from orchestrator.codex_connection.control import Control
 from orchestrator.containers import hardening, labels, plan, resources
@@ -19,6 +18,7 @@ from orchestrator.core.places import Home, SessionFolder
 from orchestrator.core.policies import Limits, Policies
 from orchestrator.core.ports import ByteStream, Container, ContainerPlan, Engine, Finished
 from orchestrator.core.session import Session
+from orchestrator.daemon import plans
 from orchestrator.daemon.clock import SystemClock
 from orchestrator.daemon.login import codex_login
 from orchestrator.daemon.settings import Settings
@@ -29,7 +29,6 @@ from orchestrator.store.recording import FileRecording
 from orchestrator.store.registry import JsonRegistry
 from orchestrator.store.transcript import NdjsonTranscript
 from orchestrator.store.wakeups import Wakeups
-from orchestrator.terminal import commands
 from orchestrator.terminal.screen import TmuxTerminal
 from orchestrator.workspaces.git import GitWorkspaces
 
@@ -109,10 +108,10 @@ def describe() -> Describe:
             return None
 
     def paste(session: Session, text: str) -> list[str]:
-        return commands.paste_commands(session.session_id, text, "message")
+        return plans.paste(session.session_id, text)
 
     def start_turn(session: Session, text: str) -> list[str]:
-        return [f"turn/start {requests.turn_start(session.thread_id, text, 'message')}"]
+        return plans.start_turn(session.thread_id, text)
 
     return Describe(create=create, record=record, paste=paste, start_turn=start_turn)
 

@@ -5,6 +5,7 @@ daemon ends, its containers are gone, as after an engine's loss, and resuming ma
 """
 
 import json
+import os
 import secrets
 import uuid
 from dataclasses import replace
@@ -13,6 +14,7 @@ from pathlib import Path
 from ulid import ULID
 
 from orchestrator.containers import plan
+from orchestrator.containers.images import Outlook
 from orchestrator.core.places import Home
 from orchestrator.core.ports import ContainerPlan
 from orchestrator.core.session import Session
@@ -33,6 +35,8 @@ from orchestrator.workspaces.git import GitWorkspaces
 
 #: Nobody is asked, so nobody has to log in.
 NO_MODEL = "http://model.invalid/v1"
+#: So that the default limits fit on any machine.
+LEAST_CPUS = 2
 
 
 class DryAgents:
@@ -65,6 +69,17 @@ class DryAgents:
         return self._screens[session.session_id]
 
 
+class DryImages(MemoryImages):
+    """Images that also tell what a launch would find: all is here, processors are as on this machine."""
+
+    async def foresee(self, image: str, agent_uid: int) -> Outlook:
+        name = await self.ensure(image, agent_uid, lambda _: None)
+        return Outlook(image=name, here=True, cpus=max(os.cpu_count() or 1, LEAST_CPUS))
+
+    async def source(self, image: str) -> str:
+        return f"docker pull {image}"
+
+
 def dry_world(home: Home, rules: Rules) -> World:
     agents = DryAgents(home)
     wakeups = Wakeups()
@@ -73,7 +88,7 @@ def dry_world(home: Home, rules: Rules) -> World:
         rules=replace(rules, base_url=rules.base_url or NO_MODEL),
         clock=SystemClock(),
         engine=MemoryEngine(started=agents.start),
-        images=MemoryImages(),
+        images=DryImages(),
         registry=JsonRegistry(home),
         store=SqliteEventStore(Path(home.database)),
         folders=FileFolders(home),

@@ -5,8 +5,7 @@ from pathlib import Path
 
 
 def codex_login(configured: str) -> str:
-    """The configured file, else the `auth.json` of this user's codex; empty where there is none."""
+    """The configured file, else the `auth.json` of this user's codex, be it there yet or not."""
     if configured:
         return str(Path(configured).expanduser())
-    usual = Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex") / "auth.json"
-    return str(usual) if usual.is_file() else ""
+    return str(Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex") / "auth.json")

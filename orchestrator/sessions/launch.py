@@ -1,14 +1,13 @@
 """From a role to a running session: claim the role, make the folder, start the container, wait for codex."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from orchestrator.core.envelope import timestamp
-from orchestrator.core.errors import InvalidInput, LaunchFailed, SessionNotFound
+from orchestrator.core.errors import LaunchFailed, SessionNotFound
 from orchestrator.core.events import Event
 from orchestrator.core.identity import check_role, container_name, resolve, session_id
 from orchestrator.core.places import CODEX_LOGIN
@@ -17,6 +16,19 @@ from orchestrator.core.ports import Progress
 from orchestrator.core.session import Session
 from orchestrator.sessions.bring_up import create_and_start, forget, ready_and_attached
 from orchestrator.sessions.fleet import Fleet
+from orchestrator.sessions.launch_plan import (
+    Foresees,
+    Outlook,
+    check_apart,
+    check_branch,
+    check_files,
+    check_limits,
+    check_origin,
+    check_processors,
+    check_role_free,
+    launch_steps,
+    login,
+)
 from orchestrator.sessions.step import Step
 from orchestrator.sessions.supervised import Supervised
 from orchestrator.sessions.world import World
@@ -73,21 +85,66 @@ def draft_session(world: World, order: Order) -> Session:
     )
 
 
-def plan_launch(world: World, order: Order) -> list[Step]:
-    """The steps of a launch; the id in them is an example, a real one is made at launch."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """An order that passed every check which can be made before anything is done."""
+
+    order: Order
+    session: Session
+    warnings: tuple[str, ...]
+    outlook: Outlook | None
+
+
+async def prepare(fleet: Fleet, order: Order) -> Prepared:
+    """What a launch is checked for, and a dry run no less; nothing is claimed, made or written.
+
+    Raises:
+        InvalidInput: the login, a limit, a secret's file, the branch or the workspace cannot be used.
+        SessionNotFound, SelectorAmbiguous: of the parent; see `draft_session`.
+        EngineUnreachable: the engine is away.
+        ImageUnavailable: the named image is here, and cannot hold an agent of ours.
+    """
+    world = fleet.world
+    order = with_login(world, order)
+    check_limits(order.policies.limits)
+    check_branch(order.branch)
+    await asyncio.to_thread(check_files, order.secrets)
     session = draft_session(world, order)
-    folder = world.home.folder(session.role, session.session_id)
-    steps = [
-        Step("files", f"write {world.home.registry}/{session.session_id}.json"),
-        Step("files", f"make {folder.root}"),
-    ]
-    if session.workspace == str(folder.workspace):
-        origin = order.workspace or "an empty repository"
-        steps.append(
-            Step("files", f"clone {origin} to {folder.workspace} on branch {order.branch or 'main'}")
-        )
-    steps += [Step("engine", line) for line in world.describe.create(world.plan(session))]
-    return steps
+    warnings = _warnings(session)
+    if order.workspace:
+        found = await asyncio.to_thread(world.workspaces.check, order.workspace, session.agent_uid)
+        warnings += [] if order.branch else found  # a clone is the agent's own, whoever owns its origin
+        if order.branch:
+            await asyncio.to_thread(check_origin, order.workspace)
+        check_apart(world.home, order.workspace, own_clone=bool(order.branch))
+    await world.engine.facts()  # an engine that is away says so before anything is claimed
+    outlook = None
+    if isinstance(world.images, Foresees):
+        outlook = await world.images.foresee(session.image, session.agent_uid)
+        check_processors(session.policies.limits, outlook.cpus)
+    return Prepared(order=order, session=session, warnings=tuple(warnings), outlook=outlook)
+
+
+async def plan_launch(fleet: Fleet, order: Order, inside: Callable[[Session], list[Step]]) -> list[Step]:
+    """The steps of a launch in their order; it refuses what `launch` does. The id in them is an example.
+
+    `inside` tells what the container's own supervisor does once it is started.
+
+    Raises:
+        As `prepare`; RoleBusy; ImageNotFound, ImageUnavailable: the image is missing and cannot be had.
+    """
+    prepared = await prepare(fleet, order)
+    if not order.another:
+        await _steady_role(fleet, order.role)
+        check_role_free(order.role, fleet.world.registry.sessions(), fleet.launching)
+    session, outlook, source = prepared.session, prepared.outlook, ""
+    if outlook is not None:
+        images = fleet.world.images
+        if not outlook.here and isinstance(images, Foresees):
+            source = await images.source(session.image)
+        session = replace(session, image=outlook.image)
+    steps = launch_steps(fleet.world, session, order.workspace, prepared.order.secrets, source)
+    return [*steps, *inside(session)]
 
 
 async def launch(fleet: Fleet, order: Order, progress: Progress) -> Launched:
@@ -96,22 +153,15 @@ async def launch(fleet: Fleet, order: Order, progress: Progress) -> Launched:
     Whatever fails or is cut off leaves no container and no record.
 
     Raises:
-        RoleBusy: the role has a live session, and `another` was not asked for.
-        SessionNotFound, SelectorAmbiguous: of the parent; see `draft_session`.
+        InvalidInput, RoleBusy and more: see `prepare`; the role may also be taken meanwhile.
         LaunchFailed, TimedOut: codex did not come up, or it was stopped before it was.
         EngineUnreachable: nothing is left, but where it went away meanwhile: the next launch clears up then.
     """
-    world = fleet.world
-    order = with_login(world, order)
-    session = draft_session(world, order)
-    warnings = _warnings(session)
-    if order.workspace:
-        warnings += await asyncio.to_thread(world.workspaces.check, order.workspace, session.agent_uid)
-        check_apart(world, order)
+    prepared = await prepare(fleet, order)
+    order, session = prepared.order, prepared.session
     await _former_ones(fleet, order.role)
-    await world.engine.facts()  # an engine that is away says so before anything is claimed
     async with fleet.changing(session.session_id):
-        world.registry.claim(session, another=order.another)
+        fleet.world.registry.claim(session, another=order.another)
         bringing = asyncio.create_task(_bring_up(fleet, session, order, progress))
         fleet.launching[session.session_id] = bringing
         try:
@@ -121,29 +171,24 @@ async def launch(fleet: Fleet, order: Order, progress: Progress) -> Launched:
             raise
         finally:
             del fleet.launching[session.session_id]
-    return Launched(session=session, warnings=tuple(warnings))
-
-
-def check_apart(world: World, order: Order) -> None:
-    """`InvalidInput` where a workspace, mounted as it is, would show the agent other sessions' folders."""
-    mounted = PurePosixPath(order.workspace)
-    kept = (world.home.registry, world.home.outputs)
-    if order.branch or not any(k.is_relative_to(mounted) or mounted.is_relative_to(k) for k in kept):
-        return
-    raise InvalidInput(
-        f"the workspace {order.workspace} holds the sessions' own folders, or lies in them",
-        hint="`--branch NAME` gives the agent a clone of its own",
-    )
+    return Launched(session=session, warnings=prepared.warnings)
 
 
 async def _former_ones(fleet: Fleet, role: str) -> None:
     """What is left of this role is seen to first: a launch that was cut off holds no role."""
+    for session in await _steady_role(fleet, role):
+        if session.live and not session.container_id:
+            await _forget_cut_off(fleet, session.session_id)
+
+
+async def _steady_role(fleet: Fleet, role: str) -> list[Session]:
+    """The role's sessions but those being launched, as they were; nobody changes one any more."""
     await fleet.begun.wait()
-    for session in fleet.world.registry.sessions():
-        if session.role == role and session.session_id not in fleet.launching:
-            await fleet.steady(session.session_id)
-            if session.live and not session.container_id:
-                await _forget_cut_off(fleet, session.session_id)
+    sessions = fleet.world.registry.sessions()
+    found = [s for s in sessions if s.role == role and s.session_id not in fleet.launching]
+    for session in found:
+        await fleet.steady(session.session_id)
+    return found
 
 
 async def _forget_cut_off(fleet: Fleet, session_id: str) -> None:
@@ -215,19 +260,10 @@ async def _undo(fleet: Fleet, session: Session) -> None:
 
 
 def with_login(world: World, order: Order) -> Order:
-    """The order with this user's codex login, where the model is OpenAI's and no other login was given.
-
-    Raises:
-        InvalidInput: there is no login, so codex could ask the model nothing.
-    """
+    """The order with this user's codex login, where the model is OpenAI's and no other login was given."""
     if order.base_url or world.rules.base_url or CODEX_LOGIN in order.secrets:
         return order
-    if not world.rules.login:
-        raise InvalidInput(
-            "there is no login for the model",
-            hint="`codex login`, or `--secret codex-auth=FILE`, or set model.base_url to another endpoint",
-        )
-    return replace(order, secrets={**order.secrets, CODEX_LOGIN: world.rules.login})
+    return replace(order, secrets={**order.secrets, CODEX_LOGIN: login(world.rules.login)})
 
 
 def _warnings(session: Session) -> list[str]:
@@ -235,10 +271,3 @@ def _warnings(session: Session) -> list[str]:
         wall = "with danger-full-access the container is the only wall"
         return [f"approvals are advisory: {wall}, and the agent can reach its own app-server"]
     return []
-
-
-def check_secrets(secrets: Mapping[str, str]) -> None:
-    """`InvalidInput` where a name cannot be a file under `/run/secrets`."""
-    for name in secrets:
-        if not name.replace("-", "").replace("_", "").isalnum():
-            raise InvalidInput(f"{name!r} cannot name a secret", hint="use letters, digits, `-` and `_`")

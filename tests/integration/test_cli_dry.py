@@ -135,7 +135,6 @@ def test_the_main_path_from_launch_to_removal(team: Team) -> None:
         ("status", ["status", "reviewer"]),
         ("snapshot", ["snapshot", "reviewer"]),
         ("stream", ["stream", "reviewer"]),
-        ("attach", ["attach", "reviewer"]),
         ("interrupt", ["interrupt", "reviewer"]),
         ("resume-all", ["resume-all"]),
         ("doctor", ["doctor"]),
@@ -158,7 +157,6 @@ def test_the_main_path_from_launch_to_removal(team: Team) -> None:
         ("plan", ["rm", "reviewer", "--force", "--dry-run"]),
         ("plan", ["daemon", "stop", "--dry-run"]),
         ("plan", ["image", "build", "--dry-run"]),
-        ("plan", ["image", "rm", "x", "--dry-run"]),
     ],
 )
 def test_every_verb_answers_in_its_schema_and_in_text(shared: Team, schema: str, argv: list[str]) -> None:

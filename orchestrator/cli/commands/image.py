@@ -60,6 +60,7 @@ def list_images() -> None:
 def rm(name: str, *, dry_run: bool) -> None:
     """Remove an image that was built here."""
     if dry_run:
+        _with_images(_settings(), lambda images: images.known(name))
         answer_or_plan({"plan": [{"who": "engine", "what": f"docker rmi {name}"}]}, lambda _: None)
         return
     _with_images(_settings(), lambda images: images.remove(name))
