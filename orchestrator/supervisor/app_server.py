@@ -55,8 +55,10 @@ class AppServer:
 
         Raises:
             Imitated: somebody listens already; he is dead now and the socket is gone. Start again.
+            CannotStart: there is no room for it.
         """
         await self.check(absent_is_fine=True)
+        self._part = None
         self._part = await self._launcher.keep(
             "codex", "app-server", "--listen", f"unix://{places.APP_SOCKET}"
         )
@@ -118,13 +120,12 @@ class AppServer:
                     return (await part.wait()).why
             except TimeoutError:
                 continue
-        await self.end()
-        return "killed: it did not end after two SIGTERM"
+        gone = await self.end()
+        return f"{'killed' if gone else 'not even gone after SIGKILL'}: it did not end after two SIGTERM"
 
-    async def end(self) -> None:
-        """SIGKILL. The socket stays: the next start looks who listens there; codex replaces a stale one."""
-        if self._part is not None:
-            await self._part.end(_PATIENCE)
+    async def end(self) -> bool:
+        """SIGKILL; whether it is gone. The socket stays: the next start looks who listens there."""
+        return self._part is None or await self._part.end(_PATIENCE)
 
     async def _reach(self) -> unix.UnixStream:
         part = self._running()

@@ -11,7 +11,7 @@ from orchestrator.supervisor.backoff import Backoff
 from orchestrator.supervisor.conversation import Conversation
 from orchestrator.supervisor.ending import Fatal
 from orchestrator.supervisor.first_of import first_of, for_ever
-from orchestrator.supervisor.processes import PartFailed
+from orchestrator.supervisor.processes import CannotStart, PartFailed
 from orchestrator.supervisor.pulse import Pulse
 from orchestrator.supervisor.recorder import Recorder
 from orchestrator.supervisor.rollout_tail import Rollouts
@@ -23,6 +23,8 @@ _TRIES = 5
 _RECONNECTS = 3
 _PATIENCE_TO_DRAIN = 2.0
 _ROLLOUTS_EVERY = 0.5
+#: What reading an answer of another shape raises: the agent can put its words into codex's mouth.
+_NOT_UNDERSTOOD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class CodexLife:
@@ -53,6 +55,7 @@ class CodexLife:
         self._drained.set()
         self._stopping = False
         self._was_up = False
+        self._no_room = False
 
     async def run(self) -> None:
         """One app-server after the other."""
@@ -63,7 +66,7 @@ class CodexLife:
             if self._stopping:
                 await for_ever()
             backoff = backoff.died(self._app.lived)
-            if not self._was_up and backoff.failures >= _TRIES:
+            if not (self._was_up or self._no_room) and backoff.failures >= _TRIES:
                 raise Fatal(f"codex does not come up: {why}")
             self._recorder.close_open(closing.requests(self._recorder.index))
             self._recorder.say("restarted", part="app-server", why=why)
@@ -93,6 +96,7 @@ class CodexLife:
 
     async def _one_app_server(self) -> str:
         """From the start of one app-server to its end; why it ended."""
+        self._no_room = False
         try:
             await self._app.start()
             self._board.update(app_server_pid=self._app.pid, app_server_started_at=self._board.time())
@@ -102,6 +106,7 @@ class CodexLife:
                 self._recorder.say("tampered", what=exc.what, pid=exc.pid)
             return exc.message
         except (PartFailed, ConnectionLost, TimedOut, CodexRefused, OSError) as exc:
+            self._no_room = isinstance(exc, CannotStart)
             return str(exc)
         finally:
             self._keeper.ready.clear()
@@ -137,6 +142,10 @@ class CodexLife:
         except (ConnectionLost, TimedOut) as exc:
             self._recorder.say("disconnected", why=exc.message)
             return False
+        except _NOT_UNDERSTOOD as exc:
+            why = f"codex said what cannot be understood: {type(exc).__name__}: {exc}"
+            self._recorder.say("gap", why=why, lost=["the rest of this connection"])
+            return False
         finally:
             self._keeper.ready.clear()
             self._cut_at = self._recorder.index.last_time
@@ -162,7 +171,10 @@ class CodexLife:
 
     def _judge_rollouts(self) -> None:
         if self._rollouts is not None:
-            self._recorder.reveal(self._rollouts.step(self._recorder.index))
+            found = self._rollouts.step(self._recorder.index)
+            self._recorder.reveal(found.hidden)
+            for gap in found.gaps:
+                self._recorder.say("gap", **gap)
 
 
 def _version(connection: Connection) -> str:

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.codex.payload import mapping, text
 from orchestrator.codex.recording import Line, Source
 
 Message = dict[str, Any]
@@ -35,7 +36,7 @@ class OpenTurn:
 
 @dataclass(slots=True)
 class LogIndex:
-    """The state of one log. Change it with `observe` only."""
+    """The state of one log. Change it with `observe` only, which takes whatever codex may have said."""
 
     lines: int = 0
     last_time: int = 0
@@ -47,6 +48,8 @@ class LogIndex:
     open_requests: dict[int | str, OpenRequest] = field(default_factory=dict)
     commands: dict[str, Counter[int]] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
+    #: By thread: where the last unreadable line of its rollout begins; the earlier ones are told as well.
+    unreadable: dict[str, int] = field(default_factory=dict)
 
     def observe(self, line: Line) -> None:
         self.lines, self.last_time, self.last_method = line.n, line.t, line.method
@@ -63,21 +66,24 @@ class LogIndex:
         if method == "supervisor/boot":
             self.boots += 1
         elif method == "supervisor/thread":
-            self._meet(str(params.get("threadId", "")))
+            self._meet(text(params, "threadId"))
+        elif method == "supervisor/gap" and isinstance(at := params.get("rolloutAt"), int):
+            self.unreadable[text(params, "threadId")] = at
 
     def _codex(self, line: Line) -> None:
-        params, thread_id = line.params, str(line.params.get("threadId") or "")
+        params, thread_id = line.params, text(line.params, "threadId")
         match line.method:
             case "turn/started":
                 self._open(thread_id, ident(params.get("turn")))
             case "turn/completed":
                 self._close(thread_id, ident(params.get("turn")))
             case "item/started" | "item/completed":
-                self._item(line, thread_id, str(params.get("turnId") or ""))
+                self._item(line, thread_id, text(params, "turnId"))
             case "serverRequest/resolved":
-                self.open_requests.pop(params.get("requestId", ""), None)
+                if isinstance(request_id := params.get("requestId"), int | str):
+                    self.open_requests.pop(request_id, None)
             case _:
-                self._request(line.message, thread_id)
+                self._request(line, thread_id)
 
     def _meet(self, thread_id: str) -> None:
         if thread_id and thread_id not in self.threads:
@@ -97,9 +103,8 @@ class LogIndex:
             del self.open_requests[request.request_id]
 
     def _item(self, line: Line, thread_id: str, turn_id: str) -> None:
-        item = line.params.get("item")
-        item = item if isinstance(item, dict) else {}
-        item_id = str(item.get("id", ""))
+        item = mapping(line.params.get("item"))
+        item_id = text(item, "id")
         if line.source is Source.ROLLOUT:
             self.hidden.add(item_id)
             return
@@ -107,21 +112,20 @@ class LogIndex:
         known = turn is not None and item_id in (turn.started | turn.completed)
         if item.get("type") == "commandExecution" and not known:
             counter = self.commands.setdefault(turn_id, Counter())
-            counter[command_key(script_of(str(item.get("command", ""))))] += 1
+            counter[command_key(script_of(text(item, "command")))] += 1
         if turn is not None:
             (turn.started if line.method == "item/started" else turn.completed).add(item_id)
 
-    def _request(self, message: Message, thread_id: str) -> None:
-        request_id = message.get("id")
+    def _request(self, line: Line, thread_id: str) -> None:
+        request_id = line.message.get("id")
         if not isinstance(request_id, int | str):
             return
-        turn_id = str((message.get("params") or {}).get("turnId") or "")
-        method = str(message.get("method", ""))
-        self.open_requests[request_id] = OpenRequest(thread_id, turn_id, request_id, method)
+        turn_id = text(line.params, "turnId")
+        self.open_requests[request_id] = OpenRequest(thread_id, turn_id, request_id, line.method)
 
 
 def ident(value: Any) -> str:
-    return str(value.get("id", "")) if isinstance(value, dict) else ""
+    return text(mapping(value), "id")
 
 
 def command_key(script: str) -> int:

@@ -27,6 +27,10 @@ class PartFailed(OrchestratorError):
     code = "part_failed"
 
 
+class CannotStart(PartFailed):
+    """The kernel refused a process: the container's limit is reached, or its memory."""
+
+
 class Output:
     """The end of what a program writes, read as it comes so that the program never waits for us."""
 
@@ -87,6 +91,7 @@ class Part:
         self._output = output
         self._finished: Finished | None = None
         self._started = asyncio.get_running_loop().time()
+        self._ended: float | None = None
 
     @property
     def pid(self) -> int:
@@ -98,23 +103,29 @@ class Part:
 
     @property
     def lived(self) -> float:
-        return asyncio.get_running_loop().time() - self._started
+        return (self._ended or asyncio.get_running_loop().time()) - self._started
 
     async def wait(self) -> Finished:
         """Wait for its end, however long that takes."""
         status = await self._process.wait()
         if self._finished is None:
             self._finished = Finished(status, self._output.finish())
+            self._ended = asyncio.get_running_loop().time()
         return self._finished
 
     def signal(self, number: signal.Signals) -> None:
         if self.alive:
             kill(self.pid, number)
 
-    async def end(self, patience: float) -> None:
-        """SIGKILL, and wait until it is gone."""
+    async def end(self, patience: float) -> bool:
+        """SIGKILL, and wait until it is gone; whether it is."""
         self.signal(signal.SIGKILL)
-        await asyncio.wait_for(self.wait(), patience)
+        try:
+            async with asyncio.timeout(patience):
+                await self.wait()
+        except TimeoutError:
+            return False
+        return True
 
 
 class Launcher:
@@ -126,10 +137,19 @@ class Launcher:
         self._environment = environment(os.environ)
 
     async def keep(self, *argv: str) -> Part:
-        """Start a program that is to stay."""
-        output = Output()
+        """Start a program that is to stay.
+
+        Raises:
+            CannotStart: there is no room for another process, or no such program.
+        """
+        try:
+            output = Output()
+        except OSError as exc:
+            raise CannotStart(f"{argv[0]} cannot be started: {exc.strerror}") from exc
         try:
             return Part(await self._start(argv, output.write_end), output)
+        except OSError as exc:
+            raise CannotStart(f"{argv[0]} cannot be started: {exc.strerror}") from exc
         finally:
             output.started()
 
@@ -137,6 +157,7 @@ class Launcher:
         """Run a program to its end.
 
         Raises:
+            CannotStart: as `keep` says.
             TimedOut: it took too long, and was killed with all that it had started in its session.
         """
         part = await self.keep(*argv)
@@ -146,7 +167,7 @@ class Launcher:
         except TimeoutError as exc:
             with contextlib.suppress(ProcessLookupError):  # it ended at this very moment
                 os.killpg(part.pid, signal.SIGKILL)
-            await asyncio.wait_for(part.wait(), patience)
+            await part.end(patience)
             raise TimedOut(f"{argv[0]} did not end within {patience:g} s") from exc
 
     async def _start(self, argv: Sequence[str], output: int) -> Process:

@@ -8,6 +8,7 @@ without running it (a branch not taken) is reported too: rather one too many tha
 
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +16,16 @@ from typing import Any
 
 from orchestrator.supervisor.index import LogIndex, Message, command_key
 
+#: Possessive: with the way back kept open, a literal of megabytes takes a hundred times its own memory.
 _LITERAL = re.compile(
-    r"""["']?\bcmd["']?\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`)""", re.DOTALL
+    r"""["']?\bcmd["']?\s*:\s*("(?:[^"\\]++|\\.)*+"|'(?:[^'\\]++|\\.)*+'|`(?:[^`\\]++|\\.)*+`)""", re.DOTALL
 )
 _ESCAPE = re.compile(r"\\(u\{[0-9a-fA-F]+\}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": ""}
 _CLASSIC = {"exec_command", "shell_command", "shell"}
 _LONGEST_OUTPUT = 64 * 1024
+_LONGEST_SOURCE = 1 << 20
+_MOST_OPEN = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,18 @@ class Call:
 
 
 class Calls:
-    """Pairs the calls of one rollout with their outputs."""
+    """Pairs the calls of one rollout with their outputs; of those without one the latest are remembered."""
 
     def __init__(self) -> None:
         self._asked: dict[str, tuple[str, str, tuple[str, ...]]] = {}
 
     def observe(self, record: Mapping[str, Any]) -> Call | None:
-        """The call that this record finishes, if it does and if the call could run commands."""
+        """The call that this record finishes, if it does and if the call could run commands.
+
+        Raises:
+            ValueError: a call that is too long to be kept.
+            RecursionError: it is nested too deeply.
+        """
         payload = record.get("payload")
         if record.get("type") != "response_item" or not isinstance(payload, dict):
             return None
@@ -51,11 +60,16 @@ class Calls:
             case "custom_tool_call" | "function_call":
                 source, commands = _asked_for(payload)
                 if source:
-                    self._asked[call_id] = (_turn_of(payload), source, commands)
+                    self._remember(call_id, (_turn_of(payload), source, commands))
             case "custom_tool_call_output" | "function_call_output":
                 if asked := self._asked.pop(call_id, None):
                     return Call(call_id, *asked, _output_of(payload.get("output")))
         return None
+
+    def _remember(self, call_id: str, asked: tuple[str, str, tuple[str, ...]]) -> None:
+        if len(self._asked) >= _MOST_OPEN:
+            del self._asked[next(iter(self._asked))]
+        self._asked[call_id] = asked
 
 
 class Judge:
@@ -109,19 +123,26 @@ class Judge:
 def _asked_for(payload: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     """The source of a call that can run commands, and the commands that it names; else an empty source."""
     if payload.get("type") == "custom_tool_call":
-        source = str(payload.get("input", ""))
+        source = _bounded(payload.get("input", ""))
         return (source, literals(source)) if "exec_command" in source else ("", ())
     if payload.get("name") not in _CLASSIC:
         return "", ()
-    source = str(payload.get("arguments", ""))
+    source = _bounded(payload.get("arguments", ""))
     try:
         arguments = json.loads(source)
-    except ValueError:
+    except (ValueError, RecursionError):
         return source, ()
     command = arguments.get("cmd", arguments.get("command")) if isinstance(arguments, dict) else None
     if isinstance(command, list) and command:
         command = command[-1]
     return source, ((command,) if isinstance(command, str) else ())
+
+
+def _bounded(source: Any) -> str:
+    text = str(source)
+    if len(text) > _LONGEST_SOURCE:
+        raise ValueError(f"a call of {len(text):,} characters")
+    return text
 
 
 def literals(source: str) -> tuple[str, ...]:
@@ -136,9 +157,11 @@ def _paired(text: str) -> str:
 
 
 def _unescape(match: re.Match[str]) -> str:
+    """The character; an escape for a number that is no character's stays as it is."""
     body = match[1]
     if body[0] in "ux" and len(body) > 1:
-        return chr(int(body[1:].strip("{}"), 16))
+        number = int(body[1:].strip("{}"), 16)
+        return chr(number) if number <= sys.maxunicode else match[0]
     return _SIMPLE.get(body, body)
 
 

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from orchestrator.core import places
 from orchestrator.core.errors import OrchestratorError, TimedOut
-from orchestrator.supervisor.processes import Finished, Launcher, Part, PartFailed, tmux
+from orchestrator.supervisor.processes import CannotStart, Finished, Launcher, Part, PartFailed, tmux
 
 _CONFIG = str(PurePosixPath(__file__).parent / "tmux.conf")
 _WIDTH, _HEIGHT = "160", "50"
@@ -24,13 +24,14 @@ _FORMAT = "#{pane_dead} #{pane_pipe} #{pane_dead_status}#{pane_dead_signal}"
 
 
 class Health(StrEnum):
-    """What a look at the pane finds."""
+    """What a look at the pane finds; `UNSEEN` is a look that could not be made, and no verdict."""
 
     SOUND = "sound"
     TUI_DEAD = "tui"
     PIPE_GONE = "pipe"
     SESSION_GONE = "session"
     SILENT = "silent"
+    UNSEEN = "unseen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Look:
 
 def judge(finished: Finished) -> Look:
     """Read the answer of `list-panes`."""
+    if finished.status < 0:
+        return Look(Health.UNSEEN, f"the look ended with {finished.why}")
     if finished.status != 0:
         return Look(Health.SESSION_GONE, finished.output[:200])
     dead, _, rest = finished.output.partition(" ")
@@ -72,16 +75,21 @@ class TmuxServer:
         """Start server, session, TUI and pipe; the server's name is `pid start_time`.
 
         Raises:
+            CannotStart: there is no room for it.
             PartFailed, TimedOut: it did not come up.
         """
         await self.end()
+        self._part = None
         self._part = await self._launcher.keep("tmux", "-D", "-u", "-f", _CONFIG, "-S", places.TMUX_SOCKET)
         try:
             async with asyncio.timeout(_PATIENCE):
                 await self._make_session()
         except TimeoutError as exc:
             raise TimedOut("tmux did not come up") from exc
-        return (await self._ask("display-message", "-p", "#{pid} #{start_time}")).output
+        named = await self._tell("display-message", "-p", "#{pid} #{start_time}")
+        if named.status != 0:
+            raise PartFailed(f"tmux does not say its name: {named.output[:200]}")
+        return named.output
 
     async def look(self) -> Look:
         if not self._running().alive:
@@ -93,6 +101,8 @@ class TmuxServer:
             return judge(await self._launcher.run(*asked, patience=_PATIENCE))
         except TimedOut as exc:
             return Look(Health.SILENT, exc.message)
+        except CannotStart as exc:
+            return Look(Health.UNSEEN, exc.message)
 
     async def watch(self, found: Callable[[Look], Awaitable[None]]) -> None:
         """Tell each finding, until the session is gone."""
@@ -106,8 +116,9 @@ class TmuxServer:
     async def respawn(self) -> None:
         await self._ask("respawn-pane", "-k", "-t", self._target, self._command())
 
-    async def pipe(self) -> None:
-        await self._ask("pipe-pane", "-O", "-t", self._target, _PIPE)
+    async def pipe(self) -> bool:
+        """Whether there is one again."""
+        return (await self._ask("pipe-pane", "-O", "-t", self._target, _PIPE)).status == 0
 
     async def end(self) -> None:
         if self._part is not None:
@@ -134,7 +145,7 @@ class TmuxServer:
             names = ("-s", self._session, "-n", places.WINDOW)
             pipe = (";", "pipe-pane", "-O", "-t", self._target, _PIPE)
             fixed = (";", "set", "-g", "window-size", "manual")
-            answer = await self._ask("new-session", "-d", *names, *size, self._command(), *fixed, *pipe)
+            answer = await self._tell("new-session", "-d", *names, *size, self._command(), *fixed, *pipe)
             if answer.status == 0:
                 return
             made = PartFailed(f"tmux refused the session: {answer.output[:200]}")
@@ -142,8 +153,12 @@ class TmuxServer:
         ended = await self._running().wait()
         raise PartFailed(f"{made}; the server ended with {ended.why}")
 
+    async def _tell(self, *args: str) -> Finished:
+        return await self._launcher.run(*tmux(*args), patience=_PATIENCE)
+
     async def _ask(self, *args: str) -> Finished:
+        """As `_tell`; where that fails, the next look finds what is missing still."""
         try:
-            return await self._launcher.run(*tmux(*args), patience=_PATIENCE)
+            return await self._tell(*args)
         except OrchestratorError as exc:
             return Finished(1, str(exc))

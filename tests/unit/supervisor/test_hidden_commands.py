@@ -1,6 +1,7 @@
 """Commands that only the rollout knows of."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -148,6 +149,7 @@ def test_a_literal_is_read_as_javascript_reads_it(command: str) -> None:
         ("f({cmd: `a\nb`})", ("a\nb",)),
         ("f({cmd: `a${x}`})", ()),
         (r'f({cmd: "\u{1F600}\x41\n"})', ("\U0001f600A\n",)),
+        (r'f({cmd: "\u{110000}\u{ffffffffff}\u{d800}"})', (r"\u{110000}\u{ffffffffff}" + "\ufffd",)),
         ("f({cmd: x})", ()),
         ("f({xcmd: 'a'})", ()),
         ("f({cmd: 'a'}); f({cmd: 'b'})", ("a", "b")),
@@ -156,3 +158,25 @@ def test_a_literal_is_read_as_javascript_reads_it(command: str) -> None:
 def test_other_forms_of_literals(source: str, found: tuple[str, ...]) -> None:
     """Three kinds of quotes; a template with a hole is no literal."""
     assert literals(source) == found
+
+
+def test_a_literal_of_megabytes_takes_no_multiple_of_its_memory() -> None:
+    """The kernel ends whoever takes the most, and that must not be the supervisor."""
+    source = 'exec_command({cmd: "' + "a" * (1 << 20) + '"})'
+    tracemalloc.start()
+    try:
+        [command] = literals(source)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(command) == 1 << 20
+    assert peak < 10 * len(source)
+
+
+def test_calls_that_never_end_are_forgotten_in_their_order() -> None:
+    """An interrupted call has no output; the latest ones are remembered."""
+    calls = Calls()
+    for number in range(1000):
+        calls.observe(asked(SCRIPT, f"c{number}"))
+    assert calls.observe(answered(call_id="c0")) is None
+    assert calls.observe(answered(call_id="c999")) is not None
