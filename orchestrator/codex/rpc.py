@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.codex.payload import text
+
 Message = dict[str, Any]
 
 
@@ -53,14 +55,14 @@ class ServerRequest:
 Incoming = Result | Refusal | Notification | ServerRequest
 
 
-def classify(text: str) -> Incoming:
+def classify(said: str) -> Incoming:
     """What an incoming text is.
 
     Raises:
         Malformed: not JSON, not an object, or of none of the four shapes.
     """
     try:
-        message = json.loads(text)
+        message = json.loads(said)
     except (ValueError, RecursionError) as exc:
         raise Malformed(f"not JSON: {exc}") from exc
     if not isinstance(message, dict):
@@ -80,7 +82,7 @@ def _answer(ident: int, message: Message) -> Result | Refusal:
     error = message.get("error")
     if isinstance(error, dict):
         code = error.get("code")
-        return Refusal(ident, code if isinstance(code, int) else 0, str(error.get("message", "")))
+        return Refusal(ident, code if isinstance(code, int) else 0, text(error, "message"))
     if "result" not in message:
         raise Malformed("an answer without a result")
     result = message["result"]

@@ -6,6 +6,7 @@ back-fill, a turn that is closed in the log is whole there.
 
 from collections.abc import Mapping, Sequence
 
+from orchestrator.codex.payload import mapping
 from orchestrator.supervisor.index import LogIndex, Message, OpenTurn, ident
 
 #: What no list of codex's brings back.
@@ -62,7 +63,7 @@ def _item(known: OpenTurn | None, thread_id: str, turn_id: str, entry: Message) 
 
 def key(message: Message) -> tuple[str, str] | None:
     """What a back-filled message and a live one must not both say."""
-    method, params = message.get("method"), message.get("params") or {}
+    method, params = message.get("method"), mapping(message.get("params"))
     match method:
         case "turn/started" | "turn/completed":
             return method, ident(params.get("turn"))

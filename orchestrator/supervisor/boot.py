@@ -35,7 +35,12 @@ def main() -> int:
     except Exception as exc:  # noqa: BLE001 - the outermost edge: a bug ends the container with its reason
         traceback.print_exc()
         ending = Ending(Code.FAILURE, f"a bug: {exc!r}", failed=True)
-    board.update(phase=Phase.FAILED if ending.failed else Phase.STOPPED, reason=ending.why, app_server_pid=0)
+    try:
+        board.update(
+            phase=Phase.FAILED if ending.failed else Phase.STOPPED, reason=ending.why, app_server_pid=0
+        )
+    except Fatal as exc:
+        sys.stderr.write(f"supervisor: {exc}\n")
     if ending.failed:
         sys.stderr.write(f"supervisor: {ending.why}\n")
     return ending.code

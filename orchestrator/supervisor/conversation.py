@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from orchestrator.codex.payload import mapping, text
 from orchestrator.codex_connection.peer import Connection
 from orchestrator.core.errors import CodexRefused
 from orchestrator.supervisor.catch_up import CatchUp
@@ -44,14 +45,14 @@ class Conversation:
                 await self._react(message)
 
     async def _react(self, message: Message) -> None:
-        params = message.get("params") or {}
+        params = mapping(message.get("params"))
         match message.get("method"):
             case "thread/started":
-                thread = params.get("thread") or {}
+                thread = mapping(params.get("thread"))
                 if is_conversation(thread) and ident(thread) != self._keeper.thread_id:
                     await self._follow(ident(thread))
             case "turn/started":
-                await self._watch_rollout(str(params.get("threadId", "")))
+                await self._watch_rollout(text(params, "threadId"))
 
     async def _follow(self, thread_id: str) -> None:
         """A person opened a new thread: it is the session's from now on."""

@@ -5,6 +5,7 @@ the disk only at the supervisor's own end (`sync`): a power cut takes codex's ow
 well, and what they kept is back-filled. A torn last line is cut off when the log is opened.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 
@@ -17,6 +18,10 @@ _CHUNK = 1 << 20
 #: Pieces of output are most of a log and decide nothing; they are told by their first bytes.
 _HEAD = 160
 _PIECES = (b'Delta"', b'/delta"')
+
+
+class Unwritable(ValueError):
+    """A message that cannot stand in a line; `args[0]` says why."""
 
 
 class Log:
@@ -33,14 +38,19 @@ class Log:
         """Write one line.
 
         Raises:
+            Unwritable: the message is nested too deeply for a line.
             Fatal: the file cannot be written; an agent that is not recorded must not go on.
         """
         line = Line(n=self.index.lines + 1, t=self._now(), source=source, message=message)
-        data = recording.encode(line)
+        try:
+            data = recording.encode(line)
+        except (RecursionError, ValueError) as exc:
+            raise Unwritable(str(exc)) from exc
         try:
             self._write(data)
         except OSError as exc:
-            os.ftruncate(self._fd, self._size)
+            with contextlib.suppress(OSError):  # a torn line is cut off at the next start
+                os.ftruncate(self._fd, self._size)
             raise Fatal(f"the recording cannot be written: {exc.strerror}") from exc
         self._size += len(data)
         self.index.observe(line)

@@ -39,7 +39,7 @@ class PrivateFolder:
 
     def write_json(self, name: str, value: Mapping[str, Any], *, durable: bool = False) -> None:
         """Replace the file in one step. `durable` waits until it would survive a power cut."""
-        data = json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n"
+        data = json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "replace") + b"\n"
         fresh = f".{name}.new"
         with self._agent.borrowed():
             fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY, dir_fd=self._folder)

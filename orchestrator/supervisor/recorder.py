@@ -7,10 +7,11 @@ the log already.
 from collections.abc import Iterable
 from typing import Any
 
+from orchestrator.codex.payload import mapping, text
 from orchestrator.codex.recording import Source
 from orchestrator.supervisor import backfill
-from orchestrator.supervisor.index import LogIndex, Message
-from orchestrator.supervisor.log import Log
+from orchestrator.supervisor.index import LogIndex, Message, ident
+from orchestrator.supervisor.log import Log, Unwritable
 from orchestrator.supervisor.thread import is_side_thread
 
 
@@ -32,21 +33,18 @@ class Recorder:
 
     def hear(self, message: Message) -> bool:
         """Write what codex just said; whether it was written."""
-        params = message.get("params")
-        params = params if isinstance(params, dict) else {}
-        thread = params.get("thread")
-        if message.get("method") == "thread/started" and isinstance(thread, dict) and is_side_thread(thread):
-            self._side_threads.add(str(thread.get("id")))
+        params = mapping(message.get("params"))
+        thread = mapping(params.get("thread"))
+        if message.get("method") == "thread/started" and ident(thread) and is_side_thread(thread):
+            self._side_threads.add(ident(thread))
             return False
-        if params.get("threadId") in self._side_threads or self._said_already(message):
+        if text(params, "threadId") in self._side_threads or self._said_already(message):
             return False
-        self._log.append(Source.LIVE, message)
-        return True
+        return self._write(Source.LIVE, message)
 
     def backfill(self, messages: Iterable[Message]) -> None:
         for message in messages:
-            self._log.append(Source.BACKFILL, message)
-            if (key := backfill.key(message)) is not None:
+            if self._write(Source.BACKFILL, message) and (key := backfill.key(message)) is not None:
                 self._backfilled.add(key)
 
     def close_open(self, messages: Iterable[Message]) -> None:
@@ -59,6 +57,16 @@ class Recorder:
         for message in messages:
             self._log.append(Source.ROLLOUT, message)
 
+    def _write(self, source: Source, message: Message) -> bool:
+        """Whether it could be written; what cannot stand in a line is told as a gap."""
+        try:
+            self._log.append(source, message)
+        except Unwritable as exc:
+            method = text(message, "method")
+            self.say("gap", why=f"codex's {method} cannot be written down: {exc}", lost=[method])
+            return False
+        return True
+
     def new_connection(self) -> None:
         """What was back-filled for an earlier one cannot come again."""
         self._backfilled.clear()
@@ -68,8 +76,8 @@ class Recorder:
 
     def _said_already(self, message: Message) -> bool:
         """A back-fill said it, or it is a question that codex repeats to a client that came back."""
-        if "id" in message:
-            asked = self.index.open_requests.get(message["id"])
+        if isinstance(request_id := message.get("id"), int | str):
+            asked = self.index.open_requests.get(request_id)
             return asked is not None and asked.method == message.get("method")
         key = backfill.key(message)
         if key is None or key not in self._backfilled:

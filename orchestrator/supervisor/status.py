@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.core import places
 from orchestrator.core.envelope import timestamp
+from orchestrator.supervisor.ending import Fatal
 from orchestrator.supervisor.private import PrivateFolder
 
 SCHEMA = 1
@@ -60,9 +61,13 @@ class StatusBoard:
         self.current = Status(**{name: value for name, value in left.items() if name in known})
 
     def update(self, **changes: Any) -> None:
+        """Raises `Fatal` where the file cannot be written: the recording beside it could not be either."""
         self.current = replace(self.current, **changes)
         value = {"schema": SCHEMA, **asdict(self.current), "pid": os.getpid(), "updated_at": self.time()}
-        self._folder.write_json(places.STATUS_FILE, value)
+        try:
+            self._folder.write_json(places.STATUS_FILE, value)
+        except OSError as exc:
+            raise Fatal(f"status.json cannot be written: {exc.strerror}") from exc
 
     def time(self) -> str:
         return timestamp(self._now())

@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,40 @@ from hypothesis import strategies as st
 
 from orchestrator.codex import recording
 from orchestrator.codex.recording import Line, Source
+from orchestrator.supervisor import backfill
 from orchestrator.supervisor.ending import Fatal
 from orchestrator.supervisor.index import LogIndex, script_of
 from orchestrator.supervisor.log import Echo, Log
+from orchestrator.supervisor.recorder import Recorder
+
+METHODS = st.sampled_from(
+    [
+        "turn/started",
+        "turn/completed",
+        "item/started",
+        "item/completed",
+        "serverRequest/resolved",
+        "thread/started",
+        "supervisor/thread",
+        "supervisor/gap",
+        "item/commandExecution/requestApproval",
+    ]
+)
+FIELDS = st.sampled_from(
+    [
+        "threadId",
+        "turnId",
+        "turn",
+        "item",
+        "thread",
+        "id",
+        "type",
+        "command",
+        "requestId",
+        "rolloutAt",
+        "status",
+    ]
+)
 
 
 def index_of(*messages: dict[str, Any], source: Source = Source.LIVE) -> LogIndex:
@@ -175,3 +207,54 @@ def test_a_stdout_that_nobody_reads_does_not_hold_the_recorder_up() -> None:
         lines = (first + file.read()).splitlines()
     assert lines[-1] == b"last"
     assert all(line.endswith(b"x" * 100) for line in lines[:-1])
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(FIELDS | st.text(max_size=5), inner, max_size=4)
+    ),
+    max_leaves=4,
+)
+MESSAGES = st.fixed_dictionaries(
+    {"method": METHODS | ANY}, optional={"id": ANY, "params": ANY | st.dictionaries(FIELDS, ANY)}
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(Source), MESSAGES), max_size=6))
+def test_whatever_codex_says_can_be_indexed_and_read_again(said: list[tuple[Source, dict[str, Any]]]) -> None:
+    """A line that no start could read would keep the session down for ever."""
+    with tempfile.TemporaryFile() as file:
+        log = Log(file.fileno(), lambda: 1, lambda _: None)
+        for source, message in said:
+            log.append(source, message)
+            backfill.key(message)
+        again = Log(file.fileno(), lambda: 1, lambda _: None)
+    assert again.index.lines == log.index.lines == len(said)
+    assert again.index.open_turns == log.index.open_turns
+
+
+@given(st.lists(MESSAGES, max_size=6))
+def test_whatever_codex_says_can_be_recorded(said: list[dict[str, Any]]) -> None:
+    """Each message is a line, or left out on purpose."""
+    with tempfile.TemporaryFile() as file:
+        recorder = Recorder(Log(file.fileno(), lambda: 1, lambda _: None))
+        written = [recorder.hear(message) for message in said]
+    assert recorder.index.lines == sum(written)
+
+
+def test_what_is_nested_too_deeply_for_a_line_is_told_as_a_gap_and_the_recording_goes_on(
+    tmp_path: Path,
+) -> None:
+    """The number of the line is not used up."""
+    deep: list[Any] = []
+    for _ in range(5000):
+        deep = [deep]
+    path = tmp_path / "codex.ndjson"
+    with path.open("w+b") as file:
+        recorder = Recorder(Log(file.fileno(), lambda: 1, lambda _: None))
+        assert recorder.hear({"method": "turn/plan/updated", "params": {"plan": deep}}) is False
+        assert recorder.hear(turn("started")) is True
+    lines = [recording.decode(line) for line in path.read_bytes().splitlines()]
+    assert [(line.n, line.method) for line in lines] == [(1, "supervisor/gap"), (2, "turn/started")]
+    assert lines[0].params["lost"] == ["turn/plan/updated"]
