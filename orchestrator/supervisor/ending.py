@@ -8,6 +8,10 @@ from enum import IntEnum
 
 from orchestrator.core.session import Desired
 
+#: For what codex's own configuration forbids: it is the same at every start until somebody changes it.
+WHAT_TO_MEND = (
+    "put codex's configuration right and run `orchestrator resume-all`, or launch with what it allows"
+)
 #: For a thread that is lost or refused: no start of ours mends it, and nothing of it has been changed.
 WHAT_TO_DO = "nothing was changed: put codex's files and thread.json back, then run `orchestrator resume-all`"
 
@@ -16,7 +20,6 @@ class Code(IntEnum):
     """What the container exits with."""
 
     STAY_DOWN = 0
-    POLICY = 65
     FAILURE = 70
     TERMINATED = 143
 

@@ -16,6 +16,9 @@ class Policy:
     sandbox: str
     approval: str
 
+    def __str__(self) -> str:
+        return f"sandbox {self.sandbox} with approval {self.approval}"
+
 
 def start_params(order: Order) -> dict[str, Any]:
     """For `thread/start`."""

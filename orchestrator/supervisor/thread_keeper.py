@@ -6,7 +6,7 @@ from typing import Any
 from orchestrator.codex_connection.peer import Connection
 from orchestrator.core import places
 from orchestrator.core.errors import CodexRefused
-from orchestrator.supervisor.ending import WHAT_TO_DO, Code, Fatal, Hopeless, check_thread
+from orchestrator.supervisor.ending import WHAT_TO_DO, WHAT_TO_MEND, Hopeless, check_thread
 from orchestrator.supervisor.order import Order, is_thread_id
 from orchestrator.supervisor.private import PrivateFolder
 from orchestrator.supervisor.recorder import Recorder
@@ -36,19 +36,19 @@ class ThreadKeeper:
         """Start the thread or resume it; codex's answer.
 
         Raises:
-            Hopeless: codex refuses to resume the thread (0: another start would be refused too).
-            Fatal: it refuses to start one (70), or applies other policies than those asked for (65).
+            Hopeless: codex refuses to start or resume the thread, or applies other policies than those asked
+                for; it would do so at another start too.
         """
         try:
             answer = await (self._resume(connection) if self.thread_id else self._start(connection))
         except CodexRefused as exc:
             if not self.thread_id:
-                raise Fatal(f"codex refused to start a thread: {exc.message}") from exc
+                raise Hopeless(f"codex refused to start a thread: {exc.message}; {WHAT_TO_MEND}") from exc
             why = f"codex refused to resume {self.thread_id}: {exc.message}; {WHAT_TO_DO}"
             raise Hopeless(why) from exc
         applied = self.note_policy(answer)
         if applied != wanted(self._order):
-            raise Fatal(f"codex applies {applied}, not {wanted(self._order)}", Code.POLICY)
+            raise Hopeless(f"codex applies {applied}, not {wanted(self._order)}; {WHAT_TO_MEND}")
         return answer
 
     async def follow(self, connection: Connection, thread_id: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class ThreadKeeper:
         answer = await connection.call("thread/start", start_params(self._order), timeout=_PATIENCE)
         thread_id = str(answer.get("thread", {}).get("id", ""))
         if not is_thread_id(thread_id):
-            raise Fatal(f"codex started a thread with the id {thread_id!r}")
+            raise Hopeless(f"codex started a thread with the id {thread_id!r}; {WHAT_TO_MEND}")
         await self._name(connection, thread_id)
         self._write(thread_id)
         self._announce("started")

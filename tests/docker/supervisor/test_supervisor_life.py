@@ -146,25 +146,57 @@ async def test_a_thread_that_codex_refuses_is_tried_once_and_waits_for_a_person(
     assert [line["m"]["params"].get("lost") for line in said(box, "supervisor/gap")] == []
 
 
-async def test_a_policy_that_codex_does_not_echo_ends_it_with_65(box: Box) -> None:
-    """A managed requirement of codex's overrules the order, and the supervisor does not go on."""
+async def test_a_policy_that_codex_does_not_echo_is_no_reason_to_try_for_ever(box: Box) -> None:
+    """A managed requirement of codex's overrules the order: the supervisor does not go on, and stays down."""
+    box.restart = True
     box.prepare(approval="untrusted")
     config = box.private.parent / "codex-home/requirements.toml"
     config.write_text('allowed_approval_policies = ["never"]\n')
     box.extra_binds = [f"{config}:/etc/codex/requirements.toml:ro"]
     box.run()
-    assert await box.exited() == 65
+    assert await box.exited() == 0
     assert said(box, "supervisor/policy")[-1]["m"]["params"]["matches"] is False
+    assert (box.status()["phase"], box.container.attrs["RestartCount"]) == ("failed", 0)
+    reason = box.status()["reason"]
+    assert all(word in reason for word in ("approval never", "approval untrusted", "resume-all"))
+    assert said(box, "supervisor/boot")[-1]["m"]["params"]["boot"] == 1
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"), [('model_provider = "nowhere"', "nowhere"), ("model = [", "config.toml")]
+)
+async def test_a_thread_that_codex_refuses_to_start_is_tried_once_and_waits_for_a_person(
+    box: Box, broken: str, told: str
+) -> None:
+    """With codex's configuration put right, the next start has its thread."""
+    box.restart = True
+    box.prepare()
+    config = box.private.parent / "codex-home/config.toml"
+    whole = config.read_text()
+    config.write_text(whole.replace('model_provider = "scripted"', broken))
+    box.run()
+    assert await box.exited() == 0
+    assert (box.status()["phase"], box.container.attrs["RestartCount"]) == ("failed", 0)
+    reason = box.status()["reason"]
+    assert all(word in reason for word in ("refused to start a thread", told, "resume-all"))
+    config.write_text(whole)
+    after = box.last()
+    box.container.start()
+    await box.ready(after)
+    await box.turn("hello")
 
 
 async def test_a_codex_that_does_not_come_up_ends_it_with_70_and_the_reason(box: Box) -> None:
-    """A config that codex cannot read: codex's own words are in status.json."""
+    """It is tried some times; its own words are in status.json."""
     box.prepare()
-    (box.private.parent / "codex-home/config.toml").write_text("model = [")
+    program = box.private.parent / "codex"
+    program.write_text("#!/bin/sh\necho quite broken >&2\nexit 3\n")
+    program.chmod(0o755)
+    box.extra_binds = [f"{program}:/opt/codex/bin/codex:ro"]
     box.run()
     assert await box.exited() == 70
     assert box.status()["phase"] == "failed"
-    assert "config.toml" in box.status()["reason"]
+    assert "does not come up: status 3: quite broken" in box.status()["reason"]
 
 
 async def test_an_app_server_that_hangs_is_reported_and_goes_on_where_it_stood(
