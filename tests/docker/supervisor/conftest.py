@@ -111,6 +111,8 @@ class Box:
         self.sandbox = "danger-full-access"
         self.approval = "never"
         self.restart = False
+        self.pids = 256
+        self.memory = "1g"
         self.default_seccomp = False
         self.extra_binds: list[str] = []
         self._connections: list[Connection] = []
@@ -176,8 +178,9 @@ class Box:
                 "/priv": "uid=0,gid=0,mode=0700",
             },
             volumes=self._volumes(),
-            pids_limit=256,
-            mem_limit="1g",
+            pids_limit=self.pids,
+            mem_limit=self.memory,
+            memswap_limit=self.memory,
             extra_hosts={"host.docker.internal": "host-gateway"},
             restart_policy={"Name": "on-failure"} if self.restart else None,
         )

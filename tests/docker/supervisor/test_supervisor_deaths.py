@@ -115,6 +115,7 @@ async def test_the_supervisor_killed_in_a_turn(box: Box, model: ModelServer) -> 
     after = box.last()
     box.kill(box.supervisor_pid())
     await box.ready(after)
+    assert box.exec("pgrep", "-f", "sleep 100")[1] == "", "nothing of the agent's outlives it"
     assert box.thread_id() == thread
     assert [end["m"]["params"]["turn"]["status"] for end in turn_ends(box, turn)] == ["interrupted"]
     gap = of(box, "supervisor/gap")[-1]["m"]["params"]

@@ -156,10 +156,11 @@ def test_a_part_that_keeps_dying_is_waited_for_longer_and_longer() -> None:
         (0, "1 0 1", Health.TUI_DEAD),
         (0, "0 0 ", Health.PIPE_GONE),
         (1, "can't find session", Health.SESSION_GONE),
+        (-9, "", Health.UNSEEN),
     ],
 )
 def test_a_look_at_the_pane(status: int, output: str, health: Health) -> None:
-    """A dead pane matters more than its pipe."""
+    """A dead pane matters more than its pipe; a look that somebody ended is no verdict."""
     assert tmux_server.judge(Finished(status, output)).health is health
 
 
