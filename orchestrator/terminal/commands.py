@@ -22,7 +22,9 @@ _ESCAPES = str.maketrans(
     {"\\": "\\\\", '"': '\\"', "$": "\\$", "~": "\\~", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\x1b": "\\e"}
 )
 _SHELLS = ("sh", "ash", "bash", "dash", "fish", "ksh", "zsh")
-_NOBODY_THERE = "#{||:#{pane_dead},#{m/r:^-?(" + "|".join(_SHELLS) + ")$,#{pane_current_command}}}"
+#: What runs in a pane where nobody is to be typed to: a shell, or tmux itself, about to become the program.
+_NOT_CODEX = (*_SHELLS, "tmux")
+_NOBODY_THERE = "#{||:#{pane_dead},#{m/r:^-?(" + "|".join(_NOT_CODEX) + ")$,#{pane_current_command}}}"
 _GONE = ("can't find", "no server running", "error connecting", "no sessions", "lost server", "server exited")
 _MOST_LINES = 1_000_000
 
@@ -165,7 +167,7 @@ def read_facts(output: str) -> Pane:
         return no_pane()
     _, _, dead, piped, pid, started, process, touched, program = (*active, "")[:9]
     return Pane(
-        alive=dead == "0" and program.lstrip("-") not in _SHELLS,
+        alive=dead == "0" and program.lstrip("-") not in _NOT_CODEX,
         piped=piped == "1",
         server=f"{pid} {started}",
         people=people,

@@ -3,8 +3,12 @@
 import json
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from orchestrator.testing.wire import Scripted, answer
 
@@ -23,6 +27,13 @@ SLOW = {
 }
 SPY = "import sys; from orchestrator.cli.main import main; main(); print(*sys.modules, file=sys.stderr)"
 RECEIPT = {"message_id": "m1", "session_id": "abc0000000", "state": "committed", "route": None, "turn_id": ""}
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A short path: in a long one the daemon's socket is named by a hash."""
+    with tempfile.TemporaryDirectory(prefix="o") as folder:
+        yield Path(folder)
 
 
 def imported(environment: dict[str, str], place: Path, *argv: str) -> set[str]:
