@@ -160,7 +160,7 @@ class Decoder:
     def __init__(self, *, longest_message: int = LONGEST_MESSAGE) -> None:
         self._longest = longest_message
         self._buffer = bytearray()
-        self._parts: list[bytes] | None = None
+        self._parts: bytearray | None = None
 
     def receive(self, data: bytes) -> Iterator[Event]:
         """The events that these bytes complete.
@@ -201,8 +201,7 @@ class Decoder:
         if len(self._buffer) < 2 + width:
             return 0, 0
         size = int.from_bytes(self._buffer[2 : 2 + width], "big") if width else second
-        held = sum(map(len, self._parts or ()))
-        if size + held > self._longest:
+        if size + len(self._parts or b"") > self._longest:
             raise ProtocolError(f"a message is longer than {self._longest:,} bytes")
         return 2 + width, size
 
@@ -221,12 +220,12 @@ class Decoder:
             raise ProtocolError("a fragment without a beginning, or a beginning inside a message")
         if found.opcode is Opcode.BINARY:
             raise ProtocolError("a binary message")
-        parts = self._parts = self._parts or []
-        parts.append(found.payload)
+        parts = self._parts = bytearray() if self._parts is None else self._parts
+        parts += found.payload
         if not found.final:
             return None
         self._parts = None
         try:
-            return Text(b"".join(parts).decode())
+            return Text(parts.decode())
         except UnicodeDecodeError as exc:
             raise ProtocolError("a text message that is not UTF-8") from exc

@@ -1,6 +1,7 @@
 """The client's frames and the server's, against the `websockets` library and against broken servers."""
 
 import contextlib
+import tracemalloc
 from base64 import b64encode
 
 import pytest
@@ -127,6 +128,20 @@ def test_no_bytes_do_worse_than_a_protocol_error(data: bytes) -> None:
     """Noise is events or a `ProtocolError`, never anything else."""
     with contextlib.suppress(ProtocolError):
         assert len(list(Decoder(longest_message=1000).receive(data))) <= len(data) // 2
+
+
+def test_a_message_in_very_many_fragments_is_held_as_its_bytes_alone() -> None:
+    """Whoever speaks in codex's place must not fill the recorder's memory with next to nothing."""
+    head = bytes([Opcode.TEXT, 2]) + b"ab"
+    data = head + (bytes([Opcode.CONTINUATION, 2]) + b"cd") * 20_000
+    decoder = Decoder()
+    tracemalloc.start()
+    try:
+        assert list(decoder.receive(data)) == []
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept < 4 * 2 * 20_000
 
 
 def test_the_fragments_of_a_message_count_together() -> None:
