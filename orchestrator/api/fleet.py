@@ -69,5 +69,5 @@ async def post_rebuild(body: DryRun, daemon: TheDaemon) -> dict[str, Any]:
 
 @routes.get("/doctor")
 async def get_doctor(daemon: TheDaemon) -> dict[str, Any]:
-    checks = await examine(daemon.fleet)
+    checks = await examine(daemon.fleet, asks_model=daemon.runtime != "dry")
     return {"ok": all(c.status != "fail" for c in checks), "checks": [asdict(c) for c in checks]}

@@ -1,16 +1,26 @@
 """The doctor's checks that the daemon can make: each ok, warn or fail, with what to do about it."""
 
+import asyncio
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from shutil import disk_usage
+from urllib.parse import urlsplit
 
-from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.errors import ImageUnavailable, InvalidInput, OrchestratorError
 from orchestrator.core.session import Session
 from orchestrator.sessions.fleet import Fleet
+from orchestrator.sessions.launch_plan import Foresees, login
 from orchestrator.sessions.records import missing
 from orchestrator.sessions.supervised import supervised
+from orchestrator.sessions.world import Rules, World
 
 LEAST_FREE_BYTES = 1024**3
+#: Seconds that a model's endpoint has to take a connection.
+MODEL_SECONDS = 3.0
+#: What containers call the engine's host; this process calls it by another name.
+HOST_OF_CONTAINERS = "host.docker.internal"
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +33,17 @@ class Check:
     fix: str = ""
 
 
-async def examine(fleet: Fleet) -> list[Check]:
-    """Every check, in the order in which one would look for a fault."""
-    checks = [await _engine(fleet), _disk(fleet), await _store(fleet), _registry(fleet)]
-    checks.append(await _orphans(fleet))
+_NOBODY_ASKED = Check(name="model", status="ok", detail="none is asked: runtime = dry")
+
+
+async def examine(fleet: Fleet, *, asks_model: bool = True) -> list[Check]:
+    """Every check, in the order in which one would look for a fault.
+
+    `asks_model` is false where the sessions are played without one.
+    """
+    checks = [await _engine(fleet), *await _image(fleet.world)]
+    checks.append(await _model(fleet.world.rules) if asks_model else _NOBODY_ASKED)
+    checks += [_disk(fleet), await _store(fleet), _registry(fleet), await _orphans(fleet)]
     live = [s for s in fleet.world.registry.sessions() if s.live]
     return [*checks, *(_walls(fleet, session) for session in live)]
 
@@ -38,6 +55,60 @@ async def _engine(fleet: Fleet) -> Check:
         return Check(name="engine", status="fail", detail=exc.message, fix=exc.hint)
     detail = f"{facts.version} (API {facts.api_version}, cgroup v{facts.cgroup_version})"
     return Check(name="engine", status="ok", detail=detail)
+
+
+async def _image(world: World) -> list[Check]:
+    """None where the images cannot be looked for without fetching them."""
+    images, rules = world.images, world.rules
+    if not isinstance(images, Foresees):
+        return []
+    try:
+        found = await images.foresee(rules.image, rules.agent_uid)
+        if found.here:
+            return [Check(name="image", status="ok", detail=f"{found.image} is here")]
+        source = await images.source(rules.image)
+    except ImageUnavailable as exc:
+        return [Check(name="image", status="fail", detail=exc.message, fix=exc.hint)]
+    except OrchestratorError as exc:
+        return [Check(name="image", status="warn", detail=f"not looked for: {exc.message}")]
+    detail = f"{found.image} is not here yet; the first launch gets it: {source}"
+    return [Check(name="image", status="ok", detail=detail)]
+
+
+async def _model(rules: Rules) -> Check:
+    """Its login, or whether its endpoint takes a connection; either may also be given with a launch."""
+    if rules.base_url:
+        return await _endpoint(rules.base_url)
+    try:
+        return Check(name="model", status="ok", detail=f"OpenAI's, with the login {login(rules.login)}")
+    except InvalidInput as exc:
+        return Check(name="model", status="warn", detail=exc.message, fix=exc.hint)
+
+
+async def _endpoint(url: str) -> Check:
+    parts = urlsplit(url)
+    host = "127.0.0.1" if parts.hostname == HOST_OF_CONTAINERS else parts.hostname or ""
+    try:
+        async with asyncio.timeout(MODEL_SECONDS):
+            _, writer = await asyncio.open_connection(host, parts.port or _PORTS.get(parts.scheme, 0))
+    except (OSError, ValueError) as exc:
+        return Check(
+            name="model",
+            status="warn",
+            detail=f"{url} takes no connection from here: {_why(exc)}",
+            fix="start it, or correct model.base_url; a name that only containers know can still be right",
+        )
+    writer.close()
+    return Check(name="model", status="ok", detail=f"{url} takes connections")
+
+
+def _why(exc: Exception) -> str:
+    if isinstance(exc, TimeoutError) and not str(exc):
+        return f"no answer within {MODEL_SECONDS:g} s"
+    number = getattr(exc, "errno", None) or 0
+    if number > 0:
+        return os.strerror(number)  # asyncio's own words name a call
+    return getattr(exc, "strerror", "") or str(exc)
 
 
 def _disk(fleet: Fleet) -> Check:

@@ -17,8 +17,8 @@ _LOOKS = {"ok": "green", "warn": "yellow", "fail": "red"}
 def doctor() -> int:
     """Check what works here.
 
-    The engine, the disk, the event store, the records, and the walls of each live session; each finding
-    with the way to mend it.
+    The engine, the image, the model, the disk, the event store, the records, and the walls of each live
+    session; each finding with the way to mend it.
     """
     found = _examine()
     answer(found, lambda: _show(found["checks"]))
