@@ -14,7 +14,6 @@ from orchestrator.api.streams import NDJSON, answer
 from orchestrator.core.errors import NoScreen
 from orchestrator.core.policies import Limits, Policies
 from orchestrator.core.ports import Progress
-from orchestrator.core.receipt import Mode, Route
 from orchestrator.core.routing import check_message
 from orchestrator.core.session import Session
 from orchestrator.daemon import plans
@@ -51,16 +50,10 @@ async def post_session(body: LaunchRequest, daemon: TheDaemon, accept: Annotated
         return as_plan(await plan_launch(daemon.fleet, order, partial(_inside, prompt=body.prompt)))
 
     async def work(progress: Progress) -> dict[str, Any]:
-        launched, message_id = await launch(daemon.fleet, order, progress), None
-        if body.prompt:
-            hold = await daemon.fleet.hold(launched.session)
-            receipt = await hold.deliverer.accept(
-                body.prompt, mode=Mode.QUEUE, wish=Route.AUTO, sender=body.sender, tags=(), system=False
-            )
-            message_id = receipt.message_id
+        launched = await launch(daemon.fleet, order, progress)
         seen = await view(daemon.fleet, daemon.fleet.find(launched.session.session_id))
         warnings = tuple(dict.fromkeys((*seen.warnings, *launched.warnings)))
-        return {**session_view(replace(seen, warnings=warnings)), "message_id": message_id}
+        return {**session_view(replace(seen, warnings=warnings)), "message_id": launched.message_id or None}
 
     return await answer(daemon, accept, work)
 
@@ -96,6 +89,8 @@ def _order(body: LaunchRequest, daemon: Daemon) -> Order:
         base_url=body.base_url,
         secrets=body.secrets,
         another=body.another,
+        prompt=body.prompt,
+        sender=body.sender,
     )
 
 

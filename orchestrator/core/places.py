@@ -17,6 +17,8 @@ PANE_LOG = "/logs/log.txt"
 SECRETS = "/run/secrets"
 #: The secret that is codex's own login; it becomes auth.json of the codex home and is mounted nowhere else.
 CODEX_LOGIN = "codex-auth"
+#: The secret that is the key of another model endpoint; codex reads it where it is mounted.
+MODEL_KEY = "model-key"
 WINDOW = "codex"
 #: The tmux option that holds the pane's process to which a person who can type was last attached.
 TOUCHED = "@touched"

@@ -14,7 +14,7 @@ from orchestrator.containers.connection import Connection
 from orchestrator.containers.engine import DockerEngine
 from orchestrator.containers.images import DockerImages
 from orchestrator.core.errors import RecordCorrupt
-from orchestrator.core.places import Home, SessionFolder
+from orchestrator.core.places import MODEL_KEY, SECRETS, Home, SessionFolder
 from orchestrator.core.policies import Limits, Policies
 from orchestrator.core.ports import ByteStream, Container, ContainerPlan, Engine, Finished
 from orchestrator.core.session import Session
@@ -82,6 +82,7 @@ def rules(settings: Settings) -> Rules:
         ),
         base_url=model.base_url,
         login=codex_login(model.auth_file),
+        model_key=str(Path(model.key_file).expanduser()) if model.key_file else "",
         engine_host=settings.engine.host,
         image=agent.image,
         agent_uid=os.geteuid() or DEFAULT_AGENT_UID,
@@ -91,8 +92,9 @@ def rules(settings: Settings) -> Rules:
     )
 
 
-def config(policies: Policies, base_url: str) -> str:
-    return config_toml(policies, base_url=base_url)
+def config(session: Session) -> str:
+    key_file = f"{SECRETS}/{MODEL_KEY}" if MODEL_KEY in session.secrets else ""
+    return config_toml(session.policies, base_url=session.base_url, key_file=key_file)
 
 
 def describe() -> Describe:

@@ -62,6 +62,7 @@ class Model(_Section):
         "", description="Another endpoint of the Responses API; empty means OpenAI's."
     )
     auth_file: str = Field("", description="Codex's login for OpenAI; empty means the one of this user.")
+    key_file: str = Field("", description="The file with the key for `base_url`; empty means it needs none.")
 
 
 class Agent(_Section):

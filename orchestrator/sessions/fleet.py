@@ -37,7 +37,7 @@ class Fleet:
         self._held: dict[str, Attachment] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         #: Launches under way, by session id. To cancel one is to cut it off: nothing of it stays.
-        self.launching: dict[str, asyncio.Task[Session]] = {}
+        self.launching: dict[str, asyncio.Task[tuple[Session, str]]] = {}
         #: Set once every session of a former daemon is being seen to, or the engine could not be asked.
         self.begun = asyncio.Event()
 

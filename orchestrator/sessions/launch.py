@@ -10,11 +10,12 @@ from orchestrator.core.envelope import timestamp
 from orchestrator.core.errors import LaunchFailed, SessionNotFound
 from orchestrator.core.events import Event
 from orchestrator.core.identity import check_role, container_name, resolve, session_id
-from orchestrator.core.places import CODEX_LOGIN
+from orchestrator.core.places import CODEX_LOGIN, MODEL_KEY
 from orchestrator.core.policies import Policies
 from orchestrator.core.ports import Progress
 from orchestrator.core.session import Session
 from orchestrator.sessions.bring_up import create_and_start, forget, ready_and_attached
+from orchestrator.sessions.first_message import queue_first
 from orchestrator.sessions.fleet import Fleet
 from orchestrator.sessions.launch_plan import (
     Foresees,
@@ -47,6 +48,9 @@ class Order:
     base_url: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict)
     another: bool = False
+    #: The first message, and who sends it.
+    prompt: str = ""
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,8 @@ class Launched:
 
     session: Session
     warnings: tuple[str, ...]
+    #: The prompt's; empty without one.
+    message_id: str
 
 
 def draft_session(world: World, order: Order) -> Session:
@@ -165,13 +171,13 @@ async def launch(fleet: Fleet, order: Order, progress: Progress) -> Launched:
         bringing = asyncio.create_task(_bring_up(fleet, session, order, progress))
         fleet.launching[session.session_id] = bringing
         try:
-            session = await _unless_cut_off(bringing)
+            session, message_id = await _unless_cut_off(bringing)
         except BaseException:
             await asyncio.shield(_undo(fleet, session))
             raise
         finally:
             del fleet.launching[session.session_id]
-    return Launched(session=session, warnings=prepared.warnings)
+    return Launched(session=session, warnings=prepared.warnings, message_id=message_id)
 
 
 async def _former_ones(fleet: Fleet, role: str) -> None:
@@ -200,7 +206,7 @@ async def _forget_cut_off(fleet: Fleet, session_id: str) -> None:
                 await forget(fleet.world, session)
 
 
-async def _unless_cut_off(bringing: asyncio.Task[Session]) -> Session:
+async def _unless_cut_off(bringing: asyncio.Task[tuple[Session, str]]) -> tuple[Session, str]:
     try:
         return await bringing
     except asyncio.CancelledError:
@@ -220,17 +226,21 @@ async def cut_off(fleet: Fleet, session_id: str) -> bool:
         return all(s.session_id != session_id for s in fleet.world.registry.sessions())
 
 
-async def _bring_up(fleet: Fleet, session: Session, order: Order, progress: Progress) -> Session:
+async def _bring_up(
+    fleet: Fleet, session: Session, order: Order, progress: Progress
+) -> tuple[Session, str]:
+    """The session as it runs, and its first message's id."""
     world = fleet.world
     image = await world.images.ensure(session.image, session.agent_uid, progress)
     session = replace(session, image=image)
     progress("preparing the session's folder")
-    config = world.config(session.policies, session.base_url)
+    config = world.config(session)
     await _whole(asyncio.to_thread(world.folders.prepare, session, config=config, secrets=order.secrets))
     folder = world.home.folder(session.role, session.session_id)
     if session.workspace == str(folder.workspace):
         place = (order.workspace, session.workspace, order.branch, session.agent_uid)
         await _whole(asyncio.to_thread(world.workspaces.clone, *place))
+    message_id = await queue_first(world, session, order.prompt, order.sender) if order.prompt else ""
     progress("starting the container")
     session = await create_and_start(fleet, session)
     progress("waiting for codex")
@@ -241,7 +251,7 @@ async def _bring_up(fleet: Fleet, session: Session, order: Order, progress: Prog
         event=Event.SESSION_LAUNCHED,
         detail={"image": image, "model": session.policies.model, "workspace": session.workspace},
     )
-    return attachment.session
+    return attachment.session, message_id
 
 
 async def _whole(work: Coroutine[Any, Any, None]) -> None:
@@ -260,10 +270,18 @@ async def _undo(fleet: Fleet, session: Session) -> None:
 
 
 def with_login(world: World, order: Order) -> Order:
-    """The order with this user's codex login, where the model is OpenAI's and no other login was given."""
-    if order.base_url or world.rules.base_url or CODEX_LOGIN in order.secrets:
-        return order
-    return replace(order, secrets={**order.secrets, CODEX_LOGIN: login(world.rules.login)})
+    """The order with what the model wants: this user's codex login for OpenAI's, the key of another endpoint.
+
+    What was given with the order goes before. The key is for the endpoint of the settings, and for no other.
+    """
+    rules = world.rules
+    if order.base_url in {"", rules.base_url} and rules.base_url:
+        wanted = {MODEL_KEY: rules.model_key} if rules.model_key else {}
+    elif order.base_url or CODEX_LOGIN in order.secrets:
+        wanted = {}
+    else:
+        wanted = {CODEX_LOGIN: login(rules.login)}
+    return replace(order, secrets={**wanted, **order.secrets})
 
 
 def _warnings(session: Session) -> list[str]:

@@ -33,6 +33,8 @@ class Rules:
     base_url: str = ""
     #: The file of codex's own login, used where a session has no endpoint of its own; empty where none is.
     login: str = ""
+    #: The file of the key for `base_url`; empty where it needs none.
+    model_key: str = ""
     image: str = ""
     #: The engine's address for a person's own docker command; empty means its default.
     engine_host: str = ""
@@ -77,8 +79,8 @@ class World:
     changes: Callable[[PurePath], AsyncGenerator[None, None]]
     dice: Callable[[int], bytes]
     message_id: Callable[[], str]
-    #: The text of codex's own configuration for these policies and this model endpoint.
-    config: Callable[[Policies, str], str]
+    #: The text of codex's own configuration for a session.
+    config: Callable[[Session], str]
     plan: Callable[[Session], ContainerPlan]
     describe: Describe
 

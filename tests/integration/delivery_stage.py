@@ -109,7 +109,7 @@ class Stage:
             changes=lambda folder: Wakeups().changes(Path(folder)),
             dice=secrets.token_bytes,
             message_id=lambda: f"m{next(self._numbers)}",
-            config=lambda _policies, _url: "",
+            config=lambda _: "",
             plan=lambda _: pytest.fail("nothing is created here"),
             describe=Describe(
                 create=lambda _: [], record=lambda _: None, paste=lambda *_: [], start_turn=lambda *_: []

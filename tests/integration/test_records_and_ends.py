@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from orchestrator.core.errors import EngineRefused, OrchestratorError, SessionNotFound, StoreUnwritable
+from orchestrator.core.policies import Policies
 from orchestrator.core.ports import ContainerState
+from orchestrator.core.receipt import Delivery
 from orchestrator.core.session import Desired, Session
+from orchestrator.sessions.launch import Order, launch
 from orchestrator.sessions.records import verify
 from orchestrator.sessions.resume import resume_all
 from orchestrator.sessions.stop import remove, stop
@@ -125,3 +128,39 @@ async def test_an_end_is_told_although_the_recording_cannot_be_read(
     monkeypatch.setattr(held._recording, "read", refuse)
     await stop(stage.fleet, session)
     assert (await stage.story(session))[-1] == "session_stopped"
+
+
+async def test_a_prompt_is_stored_before_its_session_is_ready(stage: Stage) -> None:
+    """So a daemon that dies in between has lost no task."""
+    stage.engine.hold_back("start")
+    order = Order(role="reviewer", policies=Policies(), prompt="Audit", sender="ana")
+    launching = asyncio.create_task(launch(stage.fleet, order, print))
+    await stage.engine.arrives("start")
+    session = stage.fleet.find("reviewer")
+    (waiting,) = await stage.world.store.receipts(session.session_id, open_only=True)
+    assert (waiting.text, waiting.sender, waiting.state) == ("Audit", "ana", Delivery.QUEUED)
+    stage.engine.go_on("start")
+    launched = await launching
+    assert launched.message_id == waiting.message_id
+
+    async def committed() -> bool:
+        return (await stage.receipt(waiting)).state is Delivery.COMMITTED
+
+    await until(committed)
+
+
+async def test_a_prompt_that_cannot_be_stored_fails_the_launch(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left of a session that would have had nothing to do."""
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise StoreUnwritable("the disk is full")
+
+    order = Order(role="reviewer", policies=Policies(), prompt="Audit", sender="ana")
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.world.store, "append", refuse)
+        with pytest.raises(StoreUnwritable):
+            await launch(stage.fleet, order, print)
+    assert stage.world.registry.sessions() == []
+    assert await stage.fleet.containers() == {}

@@ -28,8 +28,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], memory: Memory) -> None:
+    def __init__(self, address: tuple[str, int], memory: Memory, key: str) -> None:
         self.memory = memory
+        self.key = key
         self.stopping = threading.Event()
         super().__init__(address, _Handler)
 
@@ -72,6 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(200, {})
         elif not path.endswith("/responses"):
             self._no_route()
+        elif self.server.key and self.headers.get("authorization") != f"Bearer {self.server.key}":
+            self._reply(401, {"error": {"message": "this model wants its key"}})
         elif not isinstance(body, dict):
             self._reply(400, {"error": {"message": "the body is no JSON object"}})
         else:
@@ -160,12 +163,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class ModelServer:
-    """The server on threads of its own: `with ModelServer(...) as model: ... model.base_url`."""
+    """The server on threads of its own: `with ModelServer(...) as model: ... model.base_url`.
 
-    def __init__(self, memory: Memory, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    With a `key` it answers only who has it.
+    """
+
+    def __init__(self, memory: Memory, *, host: str = "127.0.0.1", port: int = 0, key: str = "") -> None:
         self.memory = memory
         self._host = host
-        self._server = _Server((host, port), memory)
+        self._server = _Server((host, port), memory, key)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
 
     @property
