@@ -1,12 +1,15 @@
 """The console script's entry: there before anything heavy is, so that Ctrl-C never shows a traceback."""
 
 import os
-import signal
 import sys
-from types import FrameType
 
 #: `core.errors.Exit.INTERRUPTED`; nothing of ours is imported yet.
 INTERRUPTED = 130
+
+try:
+    import signal
+except KeyboardInterrupt:
+    os._exit(INTERRUPTED)
 
 
 def main() -> int:
@@ -24,7 +27,7 @@ def main() -> int:
         return INTERRUPTED
 
 
-def _end(_: int, __: FrameType | None) -> None:
+def _end(_: int, __: object) -> None:
     """At once: an exception could surface inside any import. Nothing has begun yet that must be ended."""
     if "--json" in sys.argv[1:]:
         sys.stderr.write('{"error": {"code": "interrupted", "message": "interrupted", "hint": ""}}\n')

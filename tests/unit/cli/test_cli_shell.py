@@ -129,6 +129,7 @@ def test_ctrl_c_exits_130(capsys: pytest.CaptureFixture[str]) -> None:
 #: Ctrl-C at the moment when a given module is first looked for.
 STRUCK = """
 import os, signal, sys
+del sys.modules["signal"]
 class Strike:
     def find_spec(self, name, path=None, target=None):
         if name == {module!r}:
@@ -140,8 +141,17 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("module", ["click", "orchestrator.cli.lazy", "orchestrator.cli.commands.version"])
-@pytest.mark.parametrize("argv", [["version"], ["version", "--json"]])
+@pytest.mark.parametrize(
+    ("module", "argv"),
+    [
+        ("signal", ["version"]),
+        ("click", ["version"]),
+        ("click", ["version", "--json"]),
+        ("orchestrator.cli.lazy", ["version"]),
+        ("orchestrator.cli.commands.version", ["version"]),
+        ("orchestrator.cli.commands.version", ["version", "--json"]),
+    ],
+)
 def test_ctrl_c_while_the_program_is_being_imported_exits_130(
     place: Path, module: str, argv: list[str]
 ) -> None:
