@@ -8,9 +8,10 @@ from shutil import disk_usage
 from urllib.parse import urlsplit
 
 from orchestrator.core.errors import ImageUnavailable, InvalidInput, OrchestratorError
+from orchestrator.core.places import MODEL_KEY
 from orchestrator.core.session import Session
 from orchestrator.sessions.fleet import Fleet
-from orchestrator.sessions.launch_plan import Foresees, login
+from orchestrator.sessions.launch_plan import Foresees, check_files, login
 from orchestrator.sessions.records import missing
 from orchestrator.sessions.supervised import supervised
 from orchestrator.sessions.world import Rules, World
@@ -78,6 +79,10 @@ async def _image(world: World) -> list[Check]:
 async def _model(rules: Rules) -> Check:
     """Its login, or whether its endpoint takes a connection; either may also be given with a launch."""
     if rules.base_url:
+        try:
+            check_files({MODEL_KEY: rules.model_key} if rules.model_key else {})
+        except InvalidInput as exc:
+            return Check(name="model", status="fail", detail=exc.message, fix="correct model.key_file")
         return await _endpoint(rules.base_url)
     try:
         return Check(name="model", status="ok", detail=f"OpenAI's, with the login {login(rules.login)}")

@@ -149,7 +149,14 @@ async def plan_launch(fleet: Fleet, order: Order, inside: Callable[[Session], li
         if not outlook.here and isinstance(images, Foresees):
             source = await images.source(session.image)
         session = replace(session, image=outlook.image)
-    steps = launch_steps(fleet.world, session, order.workspace, prepared.order.secrets, source)
+    steps = launch_steps(
+        fleet.world,
+        session,
+        origin=order.workspace,
+        secrets=prepared.order.secrets,
+        source=source,
+        prompted=bool(order.prompt),
+    )
     return [*steps, *inside(session)]
 
 
@@ -226,9 +233,7 @@ async def cut_off(fleet: Fleet, session_id: str) -> bool:
         return all(s.session_id != session_id for s in fleet.world.registry.sessions())
 
 
-async def _bring_up(
-    fleet: Fleet, session: Session, order: Order, progress: Progress
-) -> tuple[Session, str]:
+async def _bring_up(fleet: Fleet, session: Session, order: Order, progress: Progress) -> tuple[Session, str]:
     """The session as it runs, and its first message's id."""
     world = fleet.world
     image = await world.images.ensure(session.image, session.agent_uid, progress)

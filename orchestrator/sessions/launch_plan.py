@@ -144,7 +144,13 @@ def check_role_free(role: str, sessions: Iterable[Session], launching: Container
 
 
 def launch_steps(
-    world: World, session: Session, origin: str, secrets: Mapping[str, str], source: str
+    world: World,
+    session: Session,
+    *,
+    origin: str,
+    secrets: Mapping[str, str],
+    source: str,
+    prompted: bool,
 ) -> list[Step]:
     """From the record to the started container; `source` says how a missing image is had, else is empty."""
     folder = world.home.folder(session.role, session.session_id)
@@ -159,6 +165,8 @@ def launch_steps(
         what = f"clone {origin} to" if origin else "make an empty repository in"
         branch = f"on branch {session.branch or 'main'}"
         steps.append(Step("files", f"{what} {folder.workspace} {branch}"))
+    if prompted:
+        steps.append(Step("files", f"store the first message in {world.home.database}"))
     planned = world.plan(session)
     network, *container = world.describe.create(planned)
     steps.append(Step("engine", network))

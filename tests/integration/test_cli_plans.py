@@ -58,6 +58,7 @@ def test_a_dry_launch_shows_every_step_in_order_and_no_secret(shared: Team) -> N
         "write ",
         "copy the secret token from ",
         "on branch b",
+        "store the first message in ",
         "docker network create",
         "limits: memory 2,147,483,648 bytes, 2 processors, 512 processes",
         "docker create",

@@ -43,8 +43,9 @@ async def finding(
     images: DryImages | None = None,
     base_url: str = "http://127.0.0.1:1",
     login: str = "",
+    key: str = "",
 ) -> Check:
-    rules = replace(stage.world.rules, base_url=base_url, login=login)
+    rules = replace(stage.world.rules, base_url=base_url, login=login, model_key=key)
     world = replace(stage.world, rules=rules, images=images or stage.world.images)
     (found,) = [check for check in await examine(Fleet(world)) if check.name == name]
     return found
@@ -102,6 +103,14 @@ async def test_without_an_endpoint_there_has_to_be_a_login(stage: Stage, tmp_pat
     file.touch()
     there = await finding(stage, "model", base_url="", login=str(file))
     assert (there.status, there.detail) == ("ok", f"OpenAI's, with the login {file}")
+
+
+async def test_a_key_that_cannot_be_read_is_a_finding(stage: Stage, tmp_path: Path) -> None:
+    """Every launch would fail for it."""
+    found = await finding(stage, "model", key=str(tmp_path / "key"))
+    assert (found.status, found.fix) == ("fail", "correct model.key_file")
+    (tmp_path / "key").touch()
+    assert (await finding(stage, "model", key=str(tmp_path / "key"))).status == "warn"
 
 
 async def test_of_a_dry_run_nobody_wants_a_model(stage: Stage) -> None:
