@@ -57,8 +57,8 @@ class AppServer:
             Imitated: somebody listens already; he is dead now and the socket is gone. Start again.
             CannotStart: there is no room for it.
         """
-        await self.check(absent_is_fine=True)
         self._part = None
+        await self.check(absent_is_fine=True)
         self._part = await self._launcher.keep(
             "codex", "app-server", "--listen", f"unix://{places.APP_SOCKET}"
         )
