@@ -73,5 +73,17 @@ def key(message: Message) -> tuple[str, str] | None:
             return None
 
 
+def settled(message: Message) -> set[tuple[str, str]]:
+    """The keys of the live messages that come too late once this one is written.
+
+    An item that has ended begins no more: codex may still have its beginning on the way.
+    """
+    own = key(message)
+    if own is None:
+        return set()
+    method, of = own
+    return {own, ("item/started", of)} if method == "item/completed" else {own}
+
+
 def _message(method: str, **params: object) -> Message:
     return {"method": method, "params": params}

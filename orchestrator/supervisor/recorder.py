@@ -44,8 +44,8 @@ class Recorder:
 
     def backfill(self, messages: Iterable[Message]) -> None:
         for message in messages:
-            if self._write(Source.BACKFILL, message) and (key := backfill.key(message)) is not None:
-                self._backfilled.add(key)
+            if self._write(Source.BACKFILL, message):
+                self._backfilled |= backfill.settled(message)
 
     def close_open(self, messages: Iterable[Message]) -> None:
         """Write ends that nobody else will write."""

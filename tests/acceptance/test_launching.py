@@ -52,7 +52,7 @@ def test_what_cannot_be_used_is_refused_in_one_line(team: Team, tmp_path: Path) 
         (["launch", "Bad.Role"], 2),
         (["launch", "reviewer", "--workspace", str(tmp_path / "missing")], 2),
         (["launch", "reviewer", "--workspace", str(team.root)], 2),
-        (["launch", "reviewer", "--image", "no-such-image:at-all"], 1),
+        (["launch", "reviewer", "--image", "no-such-image:at-all"], 4),
         (["launch", "reviewer", "--secret", f"token={tmp_path / 'missing'}"], 2),
         (["send", "nobody", "hello"], 4),
         (["status", "nobody"], 4),

@@ -119,6 +119,15 @@ def test_a_live_message_and_its_back_fill_have_one_key() -> None:
     assert backfill.key({"method": "item/agentMessage/delta", "params": {"itemId": "a"}}) is None
 
 
+def test_what_was_back_filled_as_ended_does_not_begin_live() -> None:
+    """Codex may still have the beginning on the way: the message of a person would be there twice."""
+    [_, completed, _] = backfill.messages(LogIndex(), "th", [turn("t")], {"t": [entry("a")]})
+    assert backfill.settled(completed) == {("item/started", "a"), ("item/completed", "a")}
+    begun = {"method": "item/started", "params": {"item": {"id": "a"}}}
+    assert backfill.settled(begun) == {("item/started", "a")}
+    assert backfill.settled({"method": "thread/status/changed", "params": {}}) == set()
+
+
 def opened() -> LogIndex:
     """A log with an open turn and two open questions, one of another thread."""
     index = LogIndex()

@@ -258,3 +258,16 @@ def test_what_is_nested_too_deeply_for_a_line_is_told_as_a_gap_and_the_recording
     lines = [recording.decode(line) for line in path.read_bytes().splitlines()]
     assert [(line.n, line.method) for line in lines] == [(1, "supervisor/gap"), (2, "turn/started")]
     assert lines[0].params["lost"] == ["turn/plan/updated"]
+
+
+def test_a_live_beginning_behind_its_back_filled_end_is_not_written(tmp_path: Path) -> None:
+    """A turn that begins while the log catches up is listed, and comes live as well."""
+    item = {"id": "i", "type": "userMessage", "content": []}
+    where = {"threadId": "th", "turnId": "t", "item": item}
+    with (tmp_path / "log").open("w+b") as file:
+        recorder = Recorder(Log(file.fileno(), lambda: 1, lambda _: None))
+        recorder.backfill([{"method": "item/completed", "params": where}])
+        assert not recorder.hear({"method": "item/started", "params": where})
+        assert not recorder.hear({"method": "item/completed", "params": where})
+        recorder.new_connection()
+        assert recorder.hear({"method": "item/started", "params": {**where, "item": {**item, "id": "j"}}})
