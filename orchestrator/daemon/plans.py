@@ -121,7 +121,8 @@ async def plan_send(
         if wish is Route.TMUX:
             raise RouteRefused("a running turn is steered through the app-server only")
         params = requests.turn_steer(session.thread_id, turn_id, whole, MESSAGE)
-        return [*steps, Step("codex", _call("turn/steer", params)), Step("codex", _text(whole))]
+        lines = ("route app-server: into the running turn", _call("turn/steer", params), _text(whole))
+        return [*steps, *(Step("codex", line) for line in lines)]
     if mode is Mode.INTERRUPT:
         steps += interruption(session, turn_id)
     return [*steps, Step("codex", f"then, by route {wish}: {_text(whole)}")]
@@ -141,4 +142,4 @@ def _call(method: str, params: dict[str, Any]) -> str:
 
 
 def _text(text: str) -> str:
-    return f"the text, {len(text):,} characters: {text}"
+    return f"the text, {len(text):,} character{'s' * (len(text) != 1)}: {text}"

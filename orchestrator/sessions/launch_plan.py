@@ -62,7 +62,7 @@ def check_limits(limits: Limits) -> None:
     """`InvalidInput` where a limit leaves no room for a session, wherever it was set."""
     if limits.memory < LEAST_MEMORY:
         raise InvalidInput(
-            f"memory of {limits.memory:,} bytes is too little: a session needs 64m",
+            f"{limits.memory:,} bytes of memory are too few: a session needs 64m",
             hint="`--memory 2g`, or the setting agent.memory",
         )
     if not limits.cpus >= LEAST_CPUS:

@@ -21,7 +21,7 @@ def steps(team: Team, *argv: str) -> list[tuple[str, str]]:
         (["Bad Role"], 2, "invalid_input", "cannot name a role"),
         (["w", "--cpus", "999999"], 2, "invalid_input", "more than the engine has"),
         (["w", "--cpus", "0"], 2, "invalid_input", "processors are too few"),
-        (["w", "--memory", "1"], 2, "invalid_input", "is too little"),
+        (["w", "--memory", "1"], 2, "invalid_input", "bytes of memory are too few"),
         (["w", "--pids", "0"], 2, "invalid_input", "processes are too few"),
         (["w", "--workspace", "/nonexistent"], 2, "invalid_input", "does not exist"),
         (["w", "--workspace", "."], 2, "invalid_input", "sessions' own folders"),

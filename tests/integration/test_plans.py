@@ -72,8 +72,10 @@ async def test_a_steering_message_is_planned_into_the_turn(stage: Stage) -> None
     """By the call and with the turn that it would go into."""
     session = await at_work(stage)
     turn = (await stage.fleet.hold(session)).journal.state.turn_id
-    queued, call, _ = await lines(stage, session, mode=Mode.STEER)
+    queued, route, call, text = await lines(stage, session, mode=Mode.STEER)
     assert queued == "queue the message before all others"
+    assert route == "route app-server: into the running turn"
+    assert text == "the text, 8 characters: and this"
     method, _, params = call.partition(" ")
     assert (method, json.loads(params)["expectedTurnId"]) == ("turn/steer", turn)
 
