@@ -9,15 +9,24 @@ from typing import Any
 
 import pytest
 
-from orchestrator.core.errors import OrchestratorError, RateLimited, RoleBusy, RouteRefused, SessionBusy
+from orchestrator.core.errors import (
+    EngineUnreachable,
+    OrchestratorError,
+    RateLimited,
+    RoleBusy,
+    RouteRefused,
+    SessionBusy,
+)
 from orchestrator.core.policies import Policies
+from orchestrator.core.ports import EngineFacts
 from orchestrator.core.receipt import Mode, Route
 from orchestrator.core.session import Session
-from orchestrator.daemon.plans import interruption, plan_send
+from orchestrator.daemon.plans import interruption, plan_send, supervised
 from orchestrator.sessions.fleet import Fleet
 from orchestrator.sessions.input import send
-from orchestrator.sessions.launch import Order, prepare
+from orchestrator.sessions.launch import Order, launch, plan_launch, prepare
 from orchestrator.sessions.launch_plan import check_role_free
+from orchestrator.testing.engine import MemoryEngine
 from orchestrator.testing.waiting import until
 from tests.integration.dry_stage import Stage, stage
 
@@ -33,6 +42,13 @@ def origin(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     bare = ["--bare"] * (request.param == "bare")
     subprocess.run(["git", "init", "-q", *bare, str(made)], check=True, timeout=60)
     return made
+
+
+class Away(MemoryEngine):
+    """An engine that was stopped."""
+
+    async def facts(self) -> EngineFacts:
+        raise EngineUnreachable("it is away")
 
 
 async def at_work(stage: Stage) -> Session:
@@ -132,6 +148,17 @@ async def test_the_owner_of_a_workspace_matters_only_where_the_agent_works_in_it
     (warning,) = (await prepare(fleet, inside)).warnings
     assert f"the agent works as uid {ANOTHER_UID} and may not write there" in warning
     assert (await prepare(fleet, replace(inside, branch="agents/writer"))).warnings == ()
+
+
+@pytest.mark.parametrize("dry", [True, False])
+async def test_a_launch_and_its_plan_need_an_engine_that_answers(stage: Stage, *, dry: bool) -> None:
+    """Nothing is claimed for one that is away, and nobody plans on it."""
+    order = Order(role="writer", policies=Policies())
+    fleet = Fleet(replace(stage.world, engine=Away()))
+    work = plan_launch(fleet, order, supervised) if dry else launch(fleet, order, print)
+    with pytest.raises(EngineUnreachable, match="it is away"):
+        await work
+    assert stage.world.registry.sessions() == []
 
 
 async def test_what_a_launch_that_was_cut_off_left_holds_no_role(stage: Stage) -> None:
