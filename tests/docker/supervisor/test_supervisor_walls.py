@@ -70,18 +70,34 @@ sock, server, replace = "/run/agent/app.sock", int(sys.argv[1]), sys.argv[2] == 
 path = sock if replace else os.path.realpath(sock)
 if not replace:
     os.kill(server, signal.SIGKILL)
-listener = socket.socket(socket.AF_UNIX)
-while True:
+
+def take():  # again and again, for as long as the path leads to somebody else
+    while True:
+        try:
+            if os.path.lexists(path): os.unlink(path)
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(path)
+            listener.listen(5)
+            listener.setblocking(False)
+            return listener, os.stat(path).st_ino
+        except OSError:
+            continue
+
+def is_there(inode):
     try:
-        if os.path.lexists(path): os.unlink(path)
-        listener.bind(path)
-        break
+        return os.stat(path).st_ino == inode
     except OSError:
-        continue
-listener.listen(5)
+        return False
+
+listener, mine = take()
 held = []
 while True:
-    held.append(listener.accept())
+    try:
+        held.append(listener.accept())
+    except BlockingIOError:
+        time.sleep(0.005)
+    if not is_there(mine):
+        listener, mine = take()
 """
 
 
