@@ -30,7 +30,7 @@ from orchestrator.core.errors import (
     OrchestratorError,
     TimedOut,
 )
-from orchestrator.core.ports import Progress
+from orchestrator.core.ports import Outlook, Progress
 
 KIND = "orchestrator.image"
 AGENT_UID = "orchestrator.agent_uid"
@@ -48,15 +48,6 @@ class BuiltImage:
     image_id: str
     created: int
     size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
-    """What a launch would find: its image's name, whether that is here, and how many processors there are."""
-
-    image: str
-    here: bool
-    cpus: int
 
 
 class DockerImages:

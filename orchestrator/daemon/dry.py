@@ -14,7 +14,6 @@ from pathlib import Path
 from ulid import ULID
 
 from orchestrator.containers import plan
-from orchestrator.containers.images import Outlook
 from orchestrator.core.places import Home
 from orchestrator.core.ports import ContainerPlan
 from orchestrator.core.session import Session
@@ -69,17 +68,6 @@ class DryAgents:
         return self._screens[session.session_id]
 
 
-class DryImages(MemoryImages):
-    """Images that also tell what a launch would find: all is here, processors are as on this machine."""
-
-    async def foresee(self, image: str, agent_uid: int) -> Outlook:
-        name = await self.ensure(image, agent_uid, lambda _: None)
-        return Outlook(image=name, here=True, cpus=max(os.cpu_count() or 1, LEAST_CPUS))
-
-    async def source(self, image: str) -> str:
-        return f"docker pull {image}"
-
-
 def dry_world(home: Home, rules: Rules) -> World:
     agents = DryAgents(home)
     wakeups = Wakeups()
@@ -88,7 +76,7 @@ def dry_world(home: Home, rules: Rules) -> World:
         rules=replace(rules, base_url=rules.base_url or NO_MODEL),
         clock=SystemClock(),
         engine=MemoryEngine(started=agents.start),
-        images=DryImages(),
+        images=MemoryImages(cpus=max(os.cpu_count() or 1, LEAST_CPUS)),
         registry=JsonRegistry(home),
         store=SqliteEventStore(Path(home.database)),
         folders=FileFolders(home),

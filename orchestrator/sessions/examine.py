@@ -11,7 +11,7 @@ from orchestrator.core.errors import ImageUnavailable, InvalidInput, Orchestrato
 from orchestrator.core.places import MODEL_KEY
 from orchestrator.core.session import Session
 from orchestrator.sessions.fleet import Fleet
-from orchestrator.sessions.launch_plan import Foresees, check_files, login
+from orchestrator.sessions.launch_plan import check_files, login
 from orchestrator.sessions.records import missing
 from orchestrator.sessions.supervised import supervised
 from orchestrator.sessions.world import Rules, World
@@ -42,7 +42,7 @@ async def examine(fleet: Fleet, *, asks_model: bool = True) -> list[Check]:
 
     `asks_model` is false where the sessions are played without one.
     """
-    checks = [await _engine(fleet), *await _image(fleet.world)]
+    checks = [await _engine(fleet), await _image(fleet.world)]
     checks.append(await _model(fleet.world.rules) if asks_model else _NOBODY_ASKED)
     checks += [_disk(fleet), await _store(fleet), _registry(fleet), await _orphans(fleet)]
     live = [s for s in fleet.world.registry.sessions() if s.live]
@@ -58,22 +58,19 @@ async def _engine(fleet: Fleet) -> Check:
     return Check(name="engine", status="ok", detail=detail)
 
 
-async def _image(world: World) -> list[Check]:
-    """None where the images cannot be looked for without fetching them."""
+async def _image(world: World) -> Check:
     images, rules = world.images, world.rules
-    if not isinstance(images, Foresees):
-        return []
     try:
         found = await images.foresee(rules.image, rules.agent_uid)
         if found.here:
-            return [Check(name="image", status="ok", detail=f"{found.image} is here")]
+            return Check(name="image", status="ok", detail=f"{found.image} is here")
         source = await images.source(rules.image)
     except ImageUnavailable as exc:
-        return [Check(name="image", status="fail", detail=exc.message, fix=exc.hint)]
+        return Check(name="image", status="fail", detail=exc.message, fix=exc.hint)
     except OrchestratorError as exc:
-        return [Check(name="image", status="warn", detail=f"not looked for: {exc.message}")]
+        return Check(name="image", status="warn", detail=f"not looked for: {exc.message}")
     detail = f"{found.image} is not here yet; the first launch gets it: {source}"
-    return [Check(name="image", status="ok", detail=detail)]
+    return Check(name="image", status="ok", detail=detail)
 
 
 async def _model(rules: Rules) -> Check:

@@ -12,14 +12,12 @@ from orchestrator.core.events import Event
 from orchestrator.core.identity import check_role, container_name, resolve, session_id
 from orchestrator.core.places import CODEX_LOGIN, MODEL_KEY
 from orchestrator.core.policies import Policies
-from orchestrator.core.ports import Progress
+from orchestrator.core.ports import Outlook, Progress
 from orchestrator.core.session import Session
 from orchestrator.sessions.bring_up import create_and_start, forget, ready_and_attached
 from orchestrator.sessions.first_message import queue_first
 from orchestrator.sessions.fleet import Fleet
 from orchestrator.sessions.launch_plan import (
-    Foresees,
-    Outlook,
     check_apart,
     check_branch,
     check_files,
@@ -98,7 +96,7 @@ class Prepared:
     order: Order
     session: Session
     warnings: tuple[str, ...]
-    outlook: Outlook | None
+    outlook: Outlook
 
 
 async def prepare(fleet: Fleet, order: Order) -> Prepared:
@@ -124,10 +122,8 @@ async def prepare(fleet: Fleet, order: Order) -> Prepared:
             await asyncio.to_thread(check_origin, order.workspace)
         check_apart(world.home, order.workspace, own_clone=bool(order.branch))
     await world.engine.facts()  # an engine that is away says so before anything is claimed
-    outlook = None
-    if isinstance(world.images, Foresees):
-        outlook = await world.images.foresee(session.image, session.agent_uid)
-        check_processors(session.policies.limits, outlook.cpus)
+    outlook = await world.images.foresee(session.image, session.agent_uid)
+    check_processors(session.policies.limits, outlook.cpus)
     return Prepared(order=order, session=session, warnings=tuple(warnings), outlook=outlook)
 
 
@@ -143,12 +139,9 @@ async def plan_launch(fleet: Fleet, order: Order, inside: Callable[[Session], li
     if not order.another:
         await _steady_role(fleet, order.role)
         check_role_free(order.role, fleet.world.registry.sessions(), fleet.launching)
-    session, outlook, source = prepared.session, prepared.outlook, ""
-    if outlook is not None:
-        images = fleet.world.images
-        if not outlook.here and isinstance(images, Foresees):
-            source = await images.source(session.image)
-        session = replace(session, image=outlook.image)
+    session, outlook = prepared.session, prepared.outlook
+    source = "" if outlook.here else await fleet.world.images.source(session.image)
+    session = replace(session, image=outlook.image)
     steps = launch_steps(
         fleet.world,
         session,

@@ -8,7 +8,6 @@ import re
 import stat
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Protocol, runtime_checkable
 
 from orchestrator.core.errors import InvalidInput, RoleBusy
 from orchestrator.core.places import CODEX_HOME, CODEX_LOGIN, SECRETS, Home
@@ -26,26 +25,6 @@ LARGEST_SECRET = 1 << 20
 
 _SECRET_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _NO_REF = re.compile(r"^[-/.]|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|/\.|@\{|\.lock(?:/|$)|[/.]$|^@$")
-
-
-class Outlook(Protocol):
-    """What a launch would find: its image, whether that is here, and the engine's processors."""
-
-    @property
-    def image(self) -> str: ...
-    @property
-    def here(self) -> bool: ...
-    @property
-    def cpus(self) -> int: ...
-
-
-@runtime_checkable
-class Foresees(Protocol):
-    """Images that can be asked what `ensure` would do."""
-
-    async def foresee(self, image: str, agent_uid: int) -> Outlook: ...
-    async def source(self, image: str) -> str:
-        """How a missing image would be had; `ImageUnavailable` where it could not."""
 
 
 def login(file: str) -> str:

@@ -25,6 +25,7 @@ from orchestrator.core.ports import (
     ContainerState,
     EngineFacts,
     Finished,
+    Outlook,
     Progress,
 )
 
@@ -226,8 +227,9 @@ class MemoryEngine:
 class MemoryImages:
     """Every image exists, but those named in `missing`."""
 
-    def __init__(self, *, missing: Sequence[str] = ()) -> None:
+    def __init__(self, *, missing: Sequence[str] = (), cpus: int = 4) -> None:
         self.missing = set(missing)
+        self._cpus = cpus
         self.next_failure: OrchestratorError | None = None
 
     async def ensure(self, image: str, agent_uid: int, progress: Progress) -> str:
@@ -239,3 +241,10 @@ class MemoryImages:
             raise ImageUnavailable(f"{name} is not here and cannot be pulled")
         progress(f"{name} is here")
         return name
+
+    async def foresee(self, image: str, agent_uid: int) -> Outlook:
+        name = image or f"orchestrator-agent:memory-{agent_uid}"
+        return Outlook(image=name, here=name not in self.missing, cpus=self._cpus)
+
+    async def source(self, image: str) -> str:
+        raise ImageUnavailable(f"{image} is not here and cannot be pulled")

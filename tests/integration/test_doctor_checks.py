@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.containers.images import Outlook
 from orchestrator.core.errors import EngineUnreachable, ImageUnavailable, OrchestratorError
-from orchestrator.daemon.dry import DryImages
+from orchestrator.core.ports import Outlook
 from orchestrator.sessions.examine import Check, examine
 from orchestrator.sessions.fleet import Fleet
+from orchestrator.testing.engine import MemoryImages
 from tests.integration.dry_stage import Stage, stage
 
 __all__ = ["stage"]
 
 
-class NotYet(DryImages):
+class NotYet(MemoryImages):
     """The image is not here; `trouble` is why it could not be had, if it could not."""
 
     def __init__(self, trouble: OrchestratorError | None = None) -> None:
@@ -40,7 +40,7 @@ async def finding(
     stage: Stage,
     name: str,
     *,
-    images: DryImages | None = None,
+    images: MemoryImages | None = None,
     base_url: str = "http://127.0.0.1:1",
     login: str = "",
     key: str = "",

@@ -13,6 +13,7 @@ from orchestrator.core.ports.engine import (
     Finished,
     Images,
     Mount,
+    Outlook,
 )
 from orchestrator.core.ports.files import BrokenRecord, Folders, Registry, Workspaces
 from orchestrator.core.ports.history import (
@@ -44,6 +45,7 @@ __all__ = [
     "Folders",
     "Images",
     "Mount",
+    "Outlook",
     "Page",
     "Pane",
     "Progress",

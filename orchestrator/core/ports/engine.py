@@ -114,8 +114,23 @@ class Engine(Protocol):
         """Start a program as the agent and hold it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a launch would find: its image, whether that is here, and the engine's processors."""
+
+    image: str
+    here: bool
+    cpus: int
+
+
 class Images(Protocol):
     """The agent image."""
 
     async def ensure(self, image: str, agent_uid: int, progress: Progress) -> str:
         """An image that exists now; an empty `image` means this version's own, built if missing."""
+
+    async def foresee(self, image: str, agent_uid: int) -> Outlook:
+        """What `ensure` would begin with; nothing is built or fetched."""
+
+    async def source(self, image: str) -> str:
+        """In words, what `ensure` would do about an image that is not here; its errors where it could not."""
