@@ -45,6 +45,12 @@ class DaemonStopAnswer(TypedDict):
     pid: int | None
 
 
+class DaemonUnitAnswer(TypedDict):
+    unit: str
+    path: str
+    installed: bool
+
+
 class DaemonLogsAnswer(TypedDict):
     path: str
     lines: list[str]

@@ -14,12 +14,18 @@ def client(*, start: bool = True, makes: bool = False) -> Client:
         DataDirectoryMissing: it is not there, and is not to be made.
     """
     home = current().home_path()
-    if start and not makes and not exists(home):
+    if start and not makes:
+        check_exists(home)
+    return Client(home=home, start=start)
+
+
+def check_exists(home: Path) -> None:
+    """`DataDirectoryMissing` where nothing is there."""
+    if not exists(home):
         raise DataDirectoryMissing(
             f"there is no data directory {home}",
             hint="`orchestrator launch` makes it; `--home` or ORCHESTRATOR_HOME names another one",
         )
-    return Client(home=home, start=start)
 
 
 def exists(home: Path) -> bool:

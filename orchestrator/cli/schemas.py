@@ -35,6 +35,8 @@ DOCUMENTS: dict[str, Any] = {
     "daemon-stop": own.DaemonStopAnswer,
     "daemon-status": answers.DaemonAnswer,
     "daemon-logs": own.DaemonLogsAnswer,
+    "daemon-install": own.DaemonUnitAnswer,
+    "daemon-uninstall": own.DaemonUnitAnswer,
     "registry-verify": answers.VerifyAnswer,
     "registry-rebuild": answers.RebuildAnswer,
     "config-show": dict[str, Any],

@@ -194,6 +194,13 @@ class NoScreen(OrchestratorError):
     http_status = 409
 
 
+class NoSystemd(OrchestratorError):
+    """Systemd does not run the services of this system."""
+
+    code = "no_systemd"
+    http_status = 501
+
+
 class LaunchFailed(OrchestratorError):
     """The session did not come up."""
 

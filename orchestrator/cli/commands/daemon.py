@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from orchestrator.cli.connect import client
+from orchestrator.cli.connect import check_exists, client
 from orchestrator.cli.invocation import Verbs, current
 from orchestrator.cli.output import answer, fields
 from orchestrator.client.answers import DaemonAnswer
@@ -16,6 +16,7 @@ from orchestrator.client.autostart import ensure_daemon
 from orchestrator.client.stopping import stop_daemon
 from orchestrator.core.errors import DaemonUnreachable
 from orchestrator.daemon import home as places
+from orchestrator.daemon.unit import Scope, Unit
 
 FOLLOW_SECONDS = 0.2
 
@@ -79,12 +80,72 @@ def logs(*, follow: bool, lines: int) -> None:
         click.echo(text, nl=False)
 
 
+@daemon.command()
+@click.option("--system", is_flag=True, help="A unit of the system, not of this user.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done.")
+def install(*, system: bool, dry_run: bool) -> None:
+    """Have systemd start the daemon after each boot, and keep it alive.
+
+    It resumes the sessions that should be running.
+    """
+    from orchestrator.client import installing  # noqa: PLC0415 - for this command alone
+
+    unit, path = _unit(system=system)
+    if dry_run:
+        calls = [("system", " ".join(call)) for call in unit.enable()]
+        _show_plan([("files", f"write {path}:\n{unit.text()}"), *calls])
+        return
+    installing.install(unit, path)
+    document = {"unit": unit.name, "path": str(path), "installed": True}
+    answer(document, lambda: click.echo(f"{unit.name} is installed and runs; `orchestrator daemon status`"))
+
+
+@daemon.command()
+@click.option("--system", is_flag=True, help="The unit of the system, not of this user.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done.")
+def uninstall(*, system: bool, dry_run: bool) -> None:
+    """Take the unit away again. The sessions go on."""
+    from orchestrator.client import installing  # noqa: PLC0415 - for this command alone
+
+    unit, path = _unit(system=system)
+    if dry_run:
+        first, *rest = [("system", " ".join(call)) for call in unit.disable()]
+        _show_plan([first, ("files", f"remove {path}"), *rest] if path.exists() else [])
+        return
+    removed = installing.uninstall(unit, path)
+    document = {"unit": unit.name, "path": str(path), "installed": False}
+    answer(document, lambda: click.echo(f"{unit.name} is gone" if removed else "it was not installed"))
+
+
 @daemon.command(hidden=True)
 def run() -> int:
     """Be the daemon, in this process."""
     from orchestrator.api.serve import run as serve  # noqa: PLC0415 - all the heavy imports are behind it
 
     return serve(current().home_path())
+
+
+def _unit(*, system: bool) -> tuple[Unit, Path]:
+    """The unit of this data directory, run by this very installation, and where it stands."""
+    from platformdirs import user_config_path  # noqa: PLC0415 - as above
+
+    from orchestrator.store.registry import JsonRegistry  # noqa: PLC0415 - as above
+
+    home = current().home_path()
+    check_exists(home)
+    unit = Unit(
+        scope=Scope.SYSTEM if system else Scope.USER,
+        project_id=JsonRegistry(places.places(home)).project_id(),
+        home=home,
+        python=Path(sys.executable),
+        environment=os.environ,
+    )
+    return unit, unit.path(user_config_path())
+
+
+def _show_plan(steps: list[tuple[str, str]]) -> None:
+    plan = [{"who": who, "what": what} for who, what in steps]
+    answer({"plan": plan}, lambda: click.echo("\n".join(what for _, what in steps) or "nothing to do"))
 
 
 def _print_status() -> None:
