@@ -50,3 +50,12 @@ def test_a_data_directory_that_is_not_there_gets_no_unit(team: Team) -> None:
         "data_directory_missing",
     )
     assert not (team.home / "typo").exists()
+
+
+def test_a_dry_start_says_what_it_would_start(team: Team) -> None:
+    """And starts nothing; where a daemon runs there is nothing to do."""
+    (step,) = team.json("plan", "daemon", "start", "--dry-run")["plan"]
+    assert step["what"] == f"start a daemon for {team.home}"
+    assert team.error("daemon", "status") == (6, "daemon_unreachable")
+    team.text("daemon", "start")
+    assert team.json("plan", "daemon", "start", "--dry-run")["plan"] == []

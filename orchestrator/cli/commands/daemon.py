@@ -12,7 +12,7 @@ from orchestrator.cli.connect import check_exists, client
 from orchestrator.cli.invocation import Verbs, current
 from orchestrator.cli.output import answer, fields
 from orchestrator.client.answers import DaemonAnswer
-from orchestrator.client.autostart import ensure_daemon
+from orchestrator.client.autostart import ensure_daemon, listens
 from orchestrator.client.stopping import stop_daemon
 from orchestrator.core.errors import DaemonUnreachable
 from orchestrator.daemon import home as places
@@ -30,9 +30,15 @@ def daemon() -> None:
 
 
 @daemon.command()
-def start() -> None:
+@click.option("--dry-run", is_flag=True, help="Show what would be done.")
+def start(*, dry_run: bool) -> None:
     """Start the daemon, if none runs."""
-    ensure_daemon(current().home_path())
+    home = current().home_path()
+    if dry_run:
+        runs = listens(places.listening_at(home))
+        _show_plan([] if runs else [("system", f"start a daemon for {home}")])
+        return
+    ensure_daemon(home)
     _print_status()
 
 
