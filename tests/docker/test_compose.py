@@ -8,8 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +32,13 @@ ROLES = ("reviewer", "builder")
 
 
 class Stack:
-    """One compose project on a clone and a data directory of its own."""
+    """One compose project on a clone, and a data directory."""
 
-    def __init__(self, folder: Path, base_image: str) -> None:
-        self.name = f"orchestrator-test-{secrets.token_hex(4)}"
-        self.clone, self.home = folder / "clone", folder / "home"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
-        self._environment = kept | {
-            "COMPOSE_PROJECT_NAME": self.name,
+    def __init__(self, name: str, clone: Path, home: Path, base_image: str) -> None:
+        self.name, self.clone, self.home = name, clone, home
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("ORCHESTRATOR_")}
+        self.environment = kept | {
+            "COMPOSE_PROJECT_NAME": name,
             "ORCHESTRATOR_BASE_IMAGE": base_image,
             "ORCHESTRATOR_HOME": str(self.home),
             "ORCHESTRATOR_USER": f"{os.getuid()}:{DEFAULT_SOCKET.stat().st_gid}",
@@ -51,7 +49,7 @@ class Stack:
         done = subprocess.run(
             ["docker-compose", *args],
             cwd=self.clone,
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=240,
@@ -105,7 +103,7 @@ class Stack:
         return [name for name in found if name.startswith((self.name, ours))]
 
     def clean(self) -> None:
-        self.compose("down", "--rmi", "local", "--timeout", "20", check=False)
+        self.compose("down", "--timeout", "20", check=False)
         mine = self._labelled(f"{STACK}={self.name}")
         if (self.home / "registry" / "project.json").exists():
             mine += self.model()
@@ -113,33 +111,44 @@ class Stack:
             container.remove(force=True, v=True)
         if (self.home / "registry" / "project.json").exists():
             sweep(self.project())
-        for name in (f"{self.name}{mark}{service}" for mark in "_-" for service in ("daemon", "model")):
-            for image in self.client.images.list(name):
-                self.client.images.remove(str(image.id), force=True)
 
     def _labelled(self, *labels: str) -> list[Container]:
         filters: dict[str, Any] = {"label": list(labels)}
         return list(self.client.containers.list(all=True, filters=filters, ignore_removed=True))
 
 
-@pytest.fixture
-def stack(model_image: str, agent_image: str) -> Iterator[Stack]:
-    """A clone with this host's own certificates, as a build behind a proxy needs them; gone at the end."""
+@pytest.fixture(scope="module")
+def built() -> Iterator[Callable[[Path], Stack]]:
+    """A clone with its images; it has this host's own certificates, as a build behind a proxy needs them."""
     if shutil.which("docker-compose") is None:
         pytest.skip("docker-compose is not installed")
+    name, base_image = f"orchestrator-test-{secrets.token_hex(4)}", asyncio.run(_base_image())
     folder = Path(tempfile.mkdtemp(prefix="orchestrator-compose-", dir="/tmp"))
+
+    def on(home: Path) -> Stack:
+        return Stack(name, folder, home, base_image)
+
     try:
-        made = Stack(folder, asyncio.run(_base_image()))
-        _clone(made.clone)
-        made.home.mkdir()
-        with closing(made.client):
-            try:
-                yield made
-            finally:
-                sys.stderr.write(made.compose("logs", check=False))
-                made.clean()
+        _clone(folder)
+        on(folder).compose("build")
+        yield on
     finally:
+        on(folder).compose("down", "--rmi", "local", check=False)
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def stack(built: Callable[[Path], Stack], model_image: str, agent_image: str) -> Iterator[Stack]:
+    """A stack on a data directory of its own; nothing of it stays."""
+    home = Path(tempfile.mkdtemp(prefix="orchestrator-compose-", dir="/tmp"))
+    made = built(home)
+    try:
+        yield made
+    finally:
+        sys.stderr.write(made.compose("logs", check=False))
+        made.clean()
+        made.client.close()
+        shutil.rmtree(home)
 
 
 async def _base_image() -> str:
@@ -198,7 +207,7 @@ async def test_a_login_and_a_secret_are_files_and_in_no_container_s_environment(
     login, token = secrets.token_hex(16), secrets.token_hex(16)
     (stack.home / "auth.json").write_text(json.dumps({"auth_mode": "apikey", "OPENAI_API_KEY": login}))
     (stack.home / "token").write_text(token)
-    (stack.clone / ".env").write_text("ORCHESTRATOR_MODEL__BASE_URL=\n")
+    stack.environment["ORCHESTRATOR_MODEL__BASE_URL"] = ""
     stack.compose("up", "-d", "daemon")
     await until((stack.home / "outputs" / "daemon" / "daemon.json").exists)
     view = stack.orchestrator("launch", "reviewer", "--secret", f"token={stack.home}/token")
