@@ -106,6 +106,5 @@ docs:
     {{ run }} zensical build --strict
 
 # Measure what things cost, and write the page; quick looks: just bench --few --only send
-[positional-arguments]
 bench *args="--write docs/benchmarks.md":
-    {{ run }} python -m benchmarks "$@"
+    {{ run }} python -m benchmarks {{ args }}
