@@ -7,6 +7,7 @@ here it stays while the project has any container, and one that was pruned is ma
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import docker
 import docker.errors
@@ -60,8 +61,17 @@ def is_lost(exc: BaseException) -> bool:
 
 def _ensure(client: docker.APIClient, project_id: str) -> str:
     name = network_name(project_id)
-    if client.networks(names=[f"^{name}$"]):
-        return name
+    found = client.networks(names=[f"^{name}$"]) or _made(client, name, project_id)
+    # Another process may have made one at the same moment. All agree on which one stays.
+    _, *doubles = sorted(found, key=lambda network: (network["Created"], network["Id"]))
+    for double in doubles:
+        with suppress(docker.errors.APIError):  # one that is in use stays, or another has removed it
+            client.remove_network(double["Id"])
+    return name
+
+
+def _made(client: docker.APIClient, name: str, project_id: str) -> list[dict[str, Any]]:
+    """The networks of that name now that there is one."""
     try:
         client.create_network(
             name, driver="bridge", check_duplicate=True, labels={labels.PROJECT: project_id}
@@ -69,4 +79,5 @@ def _ensure(client: docker.APIClient, project_id: str) -> str:
     except docker.errors.APIError as exc:
         if "already exists" not in str(exc.explanation):
             raise
-    return name
+    found: list[dict[str, Any]] = client.networks(names=[f"^{name}$"])
+    return found

@@ -36,6 +36,6 @@ def _mounts(session: Session, folder: SessionFolder) -> tuple[Mount, ...]:
         (session.workspace, places.WORK),
     ]
     mounts = [Mount(source=str(source), target=target) for source, target in inside]
-    if session.secrets:
+    if set(session.secrets) - {places.CODEX_LOGIN}:
         mounts.append(Mount(source=str(folder.secrets), target=places.SECRETS, read_only=True))
     return tuple(mounts)

@@ -85,6 +85,16 @@ def test_a_secret_is_a_file_inside_and_nowhere_else(team: Team, tmp_path: Path) 
     assert "s3cr3t-heron" not in team.container(view).logs().decode()
 
 
+def test_a_login_is_codex_s_own_file_and_mounted_nowhere(team: Team, tmp_path: Path) -> None:
+    """Alone, as with OpenAI's models: there is no other secret, and so no folder of them."""
+    login = tmp_path / "auth.json"
+    login.write_text('{"OPENAI_API_KEY": "sk-not-a-real-one"}')
+    view = team.launch("reviewer", "--secret", f"codex-auth={login}")
+    assert "sk-not-a-real-one" in team.inside(view, "cat", "/codex-home/auth.json", user="agent")
+    assert "/run/secrets" not in [mount["Destination"] for mount in team.container(view).attrs["Mounts"]]
+    assert team.answer("reviewer", "hello") == "ok"
+
+
 def test_two_data_directories_on_one_engine_do_not_see_each_other(team: Team, tmp_path: Path) -> None:
     """Same role, same engine, another project: neither lists, adopts nor stops the other's."""
     view = team.launch("reviewer")

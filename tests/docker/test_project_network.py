@@ -6,6 +6,7 @@ from contextlib import closing
 import docker
 import pytest
 
+from orchestrator.containers import labels
 from orchestrator.containers.engine import DockerEngine
 from orchestrator.core.errors import EngineRefused
 from orchestrator.core.ports import ContainerPlan, ContainerState
@@ -47,3 +48,15 @@ async def test_a_container_whose_network_was_pruned_starts_on_a_new_one(
     on = client.api.inspect_container(plan.name)["NetworkSettings"]["Networks"]
     assert list(on) == [plan.network]
     assert on[plan.network]["IPAddress"]
+
+
+async def test_two_networks_of_one_name_become_one(
+    engine: DockerEngine, plan: ContainerPlan, client: docker.DockerClient
+) -> None:
+    """Made by two processes at the same moment; the engine could not tell which one is meant."""
+    mine = {labels.PROJECT: plan.labels[labels.PROJECT]}
+    first, _ = (client.networks.create(plan.network, check_duplicate=False, labels=mine) for _ in range(2))
+    await engine.create(plan)
+    await engine.start(plan.name)
+    assert (await engine.inspect(plan.name)).state is ContainerState.RUNNING
+    assert [n.id for n in client.networks.list(names=[f"^{plan.network}$"])] == [first.id]
