@@ -12,6 +12,8 @@ from benchmarks.machine import facts
 from benchmarks.report import render, table
 from benchmarks.stage import Stage, staged
 
+#: What stands below the table: why a goal is missed.
+NOTES = Path(__file__).with_name("notes.md")
 CASES: dict[str, Callable[[Stage], list[Row]]] = {
     "send": sending.measure,
     "write": writing.measure,
@@ -28,16 +30,14 @@ CASES: dict[str, Callable[[Stage], list[Row]]] = {
 @click.option("--only", multiple=True, type=click.Choice(list(CASES)), help="These cases; all by default.")
 @click.option("--few", is_flag=True, help="A handful of measurements: a quick look, not a result.")
 @click.option("--write", type=click.Path(path_type=Path, dir_okay=False), help="Write the page there, too.")
-@click.option("--notes", type=click.Path(path_type=Path, exists=True), help="What to say below the table.")
-def bench(only: Sequence[str], few: bool, write: Path | None, notes: Path | None) -> None:  # noqa: FBT001 - click's way
+def bench(only: Sequence[str], few: bool, write: Path | None) -> None:  # noqa: FBT001 - click's way
     """Measure what things cost, each beside its baseline."""
     rows: list[Row] = []
     with staged(few=few) as stage:
         for name in only or CASES:
             click.echo(f"bench: {name}", err=True)
             rows += CASES[name](stage)
-        said = notes.read_text() if notes else ""
-        page = render(rows, facts(stage), said)
+        page = render(rows, facts(stage), NOTES.read_text())
     click.echo(table(rows))
     if write:
         write.write_text(page)
