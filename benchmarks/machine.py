@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.stage import Stage
 from orchestrator import __version__
+from orchestrator.containers.recipes import CODEX_VERSION
 
 
 def facts(stage: Stage) -> dict[str, str]:
@@ -19,7 +20,7 @@ def facts(stage: Stage) -> dict[str, str]:
         "engine": f"{engine['Version']}, storage {stage.docker.info()['Driver']}",
         "tmux": _said(["tmux", "-V"]),
         "orchestrator": f"{__version__}, {_said(['git', 'describe', '--always', '--dirty'])}",
-        "codex": stage.image.partition(":")[2].partition("-")[0],
+        "codex": CODEX_VERSION,
     }
 
 

@@ -40,11 +40,6 @@ class Stage:
     def client(self) -> Client:
         return Client(home=self.home)
 
-    @property
-    def image(self) -> str:
-        """The agent image of this version, as sessions of this stage have it."""
-        return max((v["image"] for v in self.client.sessions(everything=True)), default="")
-
     def times(self, many: int) -> int:
         return min(many, 5) if self.few else many
 
