@@ -27,6 +27,8 @@ from orchestrator.daemon import home as places
 
 START_SECONDS = 30.0
 POLL_SECONDS = 0.03
+#: Before another daemon is started, while the one before lets go.
+AGAIN_SECONDS = 0.3
 LAST_LOG_BYTES = 8192
 
 
@@ -120,7 +122,8 @@ def _started(home: Path, log: Path, deadline: float) -> Path:
         if child.poll() == Exit.USAGE:
             raise SettingsInvalid(_last_line(log, began), hint="`orchestrator config validate` checks again")
         if child.poll() == DataDirectoryBusy.exit_status:
-            time.sleep(POLL_SECONDS)
+            check_socket(home)
+            time.sleep(AGAIN_SECONDS)
             began, child = log.stat().st_size, _spawn(home, log)
         elif child.poll() is not None:
             raise DaemonUnreachable(
@@ -128,6 +131,15 @@ def _started(home: Path, log: Path, deadline: float) -> Path:
             )
         time.sleep(POLL_SECONDS)
     raise TimedOut(f"the daemon does not listen yet: {_last_line(log, began)}", hint=f"its log is {log}")
+
+
+def check_socket(home: Path) -> None:
+    """`DaemonUnreachable` where a daemon runs that nobody can reach any more."""
+    if pid := places.without_socket(home):
+        raise DaemonUnreachable(
+            f"the daemon (process {pid}) runs, but its socket was removed",
+            hint="run `orchestrator daemon stop`; the next command starts another, and the sessions go on",
+        )
 
 
 def _last_line(log: Path, began: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 from orchestrator.client import answers
-from orchestrator.client.autostart import ensure_daemon
+from orchestrator.client.autostart import check_socket, ensure_daemon
 from orchestrator.client.connection import Request, ask, ask_bytes, ask_lines, ask_with_progress
 from orchestrator.core.errors import DaemonUnreachable, ReceiptNotFound, SessionNotFound
 from orchestrator.daemon import home as places
@@ -148,6 +148,7 @@ class Client:
     def _there(self) -> Path:
         path = places.listening_at(self.home)
         if not path.exists():
+            check_socket(self.home)
             raise DaemonUnreachable(
                 f"no daemon runs for {self.home}", hint="`orchestrator daemon start` starts it"
             )

@@ -142,6 +142,21 @@ def read_daemon_record(home: Path) -> DaemonRecord | None:
         return None
 
 
+def without_socket(home: Path) -> int:
+    """The process of a daemon whose socket somebody removed; 0 where there is none.
+
+    A daemon that ends takes its record back before it removes its socket.
+    """
+    record = read_daemon_record(home)
+    if record is None or Path(record.socket).exists():
+        return 0
+    try:
+        os.kill(record.pid, 0)
+    except OSError:
+        return 0
+    return record.pid
+
+
 def listening_at(home: Path) -> Path:
     """The socket to knock at: the one the daemon wrote down, else where one would listen."""
     record = read_daemon_record(home)

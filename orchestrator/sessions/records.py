@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports import Container
 from orchestrator.core.session import Desired, Session
 from orchestrator.sessions.diagnosis import UP
@@ -33,8 +34,18 @@ def _as_last_ordered(world: World, session: Session, container: Container) -> Se
     return replace(
         session,
         container_id=container.container_id,
+        thread_id=_thread(world, session),
+        branch=world.workspaces.branch(session.workspace),
         desired=Desired(wanted) if wanted in set(Desired) else running,
     )
+
+
+def _thread(world: World, session: Session) -> str:
+    """As its folder has it; what is wrong with a file that cannot be read is told by the supervisor."""
+    try:
+        return world.folders.thread_id(session)
+    except OrchestratorError:
+        return ""
 
 
 async def rebuild_missing(fleet: Fleet, containers: Iterable[Container]) -> list[str]:

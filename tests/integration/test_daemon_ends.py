@@ -61,6 +61,12 @@ def test_a_daemon_whose_socket_was_removed_can_be_stopped(team: Team) -> None:
     team.text("ps")
     pid = team.daemon_pid()
     current_socket_path(team.home).unlink()
+    for command in (["ps"], ["daemon", "status"]):
+        refused = team(*command)
+        assert refused.returncode == 6
+        assert f"(process {pid}) runs, but its socket was removed" in refused.stderr.decode()
+        assert "`orchestrator daemon stop`" in refused.stderr.decode()
+    assert log_path(team.home).read_text().count("another daemon serves") <= 1
     assert stop_daemon(team.home) is True
     ended(pid)
     team.text("ps")

@@ -48,7 +48,10 @@ async def test_what_runs_without_a_record_and_without_an_order_is_kept_running(s
     lose_record(stage, session)
     lose_order(stage, session)
     await resume_all(stage.fleet, print)
-    assert stage.fleet.find("reviewer").desired is Desired.RUNNING
+    rebuilt = stage.fleet.find("reviewer")
+    assert rebuilt.desired is Desired.RUNNING
+    assert (rebuilt.thread_id, rebuilt.branch) == (session.thread_id, session.branch)
+    assert session.thread_id
 
 
 async def test_a_session_that_is_removed_while_resuming_asks_the_engine_stays_removed(stage: Stage) -> None:
