@@ -11,6 +11,7 @@ from orchestrator.core.envelope import Direction, Draft
 from orchestrator.core.errors import (
     ContainerGone,
     OrchestratorError,
+    SessionNotFound,
     SessionNotRunning,
     StoreUnwritable,
     TimedOut,
@@ -60,7 +61,17 @@ class Fleet:
                 return
 
     def find(self, selector: str) -> Session:
-        return resolve(selector, self.world.registry.sessions())
+        """As `resolve`; where a record cannot be read, it may be the one that is meant."""
+        try:
+            return resolve(selector, self.world.registry.sessions())
+        except SessionNotFound as exc:
+            if not (broken := self.world.registry.broken()):
+                raise
+            what = "a record cannot" if len(broken) == 1 else f"{len(broken)} records cannot"
+            raise SessionNotFound(
+                f"{exc.message}; {what} be read",
+                hint="`orchestrator registry verify` names it, `registry rebuild` mends what can be mended",
+            ) from exc
 
     def wanted(self, session_id: str) -> bool:
         """Whether the session is there and should be running."""

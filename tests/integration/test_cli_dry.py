@@ -412,6 +412,9 @@ def test_a_corrupt_record_is_told_and_the_others_work(team: Team) -> None:
     found = team.json("registry-verify", "registry", "verify", status=1)
     assert "zzzzzzzzzz.json" in found["broken"][0]["path"]
     assert len(team.json("ps", "ps")) == 1
+    refused = team("status", "reviewer")
+    assert refused.returncode == 4
+    assert b"no session is called 'reviewer'; a record cannot be read" in refused.stderr
     assert team.json("doctor", "doctor", status=1)["ok"] is False
     assert team.json("registry-rebuild", "registry", "rebuild")["set_aside"]
     assert team.json("registry-verify", "registry", "verify")["broken"] == []
