@@ -1,5 +1,6 @@
 """The only catch-all: every failure becomes one line, a hint and an exit code; a bug becomes a log file."""
 
+import errno
 import json
 import os
 import sys
@@ -12,6 +13,9 @@ import click
 from orchestrator import __version__
 from orchestrator.cli.invocation import ReaderLeft
 from orchestrator.core.errors import Exit, OrchestratorError
+
+#: What a write to stdout comes back with, which names no file.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def guarded(run: Callable[[], object]) -> int:
@@ -27,6 +31,8 @@ def guarded(run: Callable[[], object]) -> int:
         return _say("interrupted", "interrupted", "", Exit.INTERRUPTED)
     except (ReaderLeft, BrokenPipeError):
         return _reader_left()
+    except OSError as error:
+        return _full(error) if error.errno in _FULL and error.filename is None else _bug(error)
     except Exception as error:  # noqa: BLE001 - the documented last resort: exit 3 with a log
         return _bug(error)
     return result if isinstance(result, int) else Exit.OK
@@ -62,6 +68,12 @@ def _reader_left() -> int:
     """As in `orchestrator ps | head -1`: the reader has what it wanted."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return Exit.OK
+
+
+def _full(error: OSError) -> int:
+    """What is left in stdout's buffer has no place to go either; Python would say so once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _say(OrchestratorError.code, f"the output cannot be written: {error.strerror}", "", Exit.FAILED)
 
 
 def _bug(error: Exception) -> int:

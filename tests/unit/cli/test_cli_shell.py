@@ -56,6 +56,18 @@ def test_every_known_error_is_one_line_and_a_hint(
     assert capsys.readouterr().err == "error: it went wrong\nhint: do this\n"
 
 
+def test_an_output_that_is_full_is_no_bug(place: Path) -> None:
+    """One line and exit 1; what Python still holds back is not complained of again."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [SCRIPT, "version"], cwd=place, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        b"error: the output cannot be written: No space left on device\n",
+    )
+
+
 def test_an_error_under_json_is_a_document_on_stderr(place: Path) -> None:
     """Programs read the code; stdout stays empty."""
     done = run(place, "launch", "Not A Role", "--json")
