@@ -38,6 +38,11 @@ def answer_or_plan(
     answer(document, lambda: _show_plan(document["plan"], nothing) if is_plan(document) else show(document))
 
 
+def engine_plan(lines: Sequence[str]) -> dict[str, list[dict[str, str]]]:
+    """The plan of a verb that asks the engine itself, one command line a call."""
+    return {"plan": [{"who": "engine", "what": line} for line in lines]}
+
+
 def _show_plan(steps: Sequence[dict[str, str]], nothing: str) -> None:
     if not steps:
         click.echo(nothing)

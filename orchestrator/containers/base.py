@@ -5,18 +5,27 @@ import os
 import tempfile
 from asyncio.subprocess import PIPE, STDOUT
 from contextlib import aclosing
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.containers import resources
 from orchestrator.containers.building import UPLOAD_LIMIT, Narrator, follow
 from orchestrator.containers.connection import SLOW, Connection
-from orchestrator.core.errors import ContainerGone, ImageUnavailable, OrchestratorError, TimedOut
+from orchestrator.core.errors import (
+    ContainerGone,
+    EngineUnreachable,
+    ImageNotFound,
+    ImageUnavailable,
+    OrchestratorError,
+    TimedOut,
+)
 from orchestrator.core.ports import Progress
 
 OWN_BASE = "orchestrator-base:bookworm"
 #: Seconds: for a registry to know an image, and for debootstrap.
 REGISTRY_LIMIT = 20.0
 ROOTFS_LIMIT = 900.0
+_COMMAND = 'CMD ["bash"]'
 
 
 async def exists(connection: Connection, image: str) -> bool:
@@ -27,19 +36,28 @@ async def exists(connection: Connection, image: str) -> bool:
     return True
 
 
-async def pull(connection: Connection, image: str, progress: Progress) -> None:
-    """Fetch an image.
-
-    Raises:
-        ImageUnavailable: no registry has it, or none answers.
-    """
+async def find(connection: Connection, image: str) -> None:
+    """`ImageNotFound` where no registry answers that it has the image."""
     try:
         await connection.call(
             lambda c: c.inspect_distribution(image),  # type: ignore[no-untyped-call]  # bare in its stubs
             limit=REGISTRY_LIMIT,
         )
+    except EngineUnreachable:
+        raise
     except OrchestratorError as exc:
-        raise ImageUnavailable(f"{image} is not here and cannot be pulled") from exc
+        raise ImageNotFound(
+            f"{image} is not here and cannot be pulled",
+            hint="`orchestrator image ls` lists the images here; without a name it is this version's own",
+        ) from exc
+
+
+async def pull(connection: Connection, image: str, progress: Progress) -> None:
+    """Fetch an image from its registry.
+
+    Raises:
+        ImageUnavailable: the registry broke off.
+    """
     repository, _, tag = image.rpartition(":") if ":" in image.rsplit("/", 1)[-1] else (image, "", "latest")
     progress(f"pulling {image}")
     narrator = Narrator(progress)
@@ -49,48 +67,84 @@ async def pull(connection: Connection, image: str, progress: Progress) -> None:
             narrator.hear(said)
 
 
-async def choose(connection: Connection, wanted: str, progress: Progress) -> str:
-    """The image to build on: the wanted one where it is here or can be pulled, else our own.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foundation:
+    """An image to build on, and what has to be done to have it, a command line each."""
+
+    image: str
+    steps: tuple[str, ...] = ()
+    #: Why it is not the one that was wanted; empty where it is.
+    instead: str = ""
+
+
+async def foresee(connection: Connection, wanted: str) -> Foundation:
+    """The wanted image where it is here or can be pulled, else our own; nothing is fetched or made.
 
     Raises:
         ImageUnavailable: there is neither, and our own cannot be made here.
     """
     if await exists(connection, wanted):
-        return wanted
+        return Foundation(image=wanted)
     if wanted != OWN_BASE:
+        try:
+            await find(connection, wanted)
+        except ImageNotFound as exc:
+            return await _own(connection, exc.message)
+        return Foundation(image=wanted, steps=(f"docker pull {wanted}",))
+    return await _own(connection, "")
+
+
+async def _own(connection: Connection, instead: str) -> Foundation:
+    if await exists(connection, OWN_BASE):
+        return Foundation(image=OWN_BASE, instead=instead)
+    if os.geteuid() != 0:
+        why = instead or f"{OWN_BASE} is not here"
+        raise ImageUnavailable(
+            f"there is no image to build on: {why}, and making one needs root",
+            hint="run `orchestrator image build` once as root, or set engine.base_image to one you have",
+        )
+    steps = (f"bash {_script()} rootfs.tar", f"docker import -c {_COMMAND!r} rootfs.tar {OWN_BASE}")
+    return Foundation(image=OWN_BASE, steps=steps, instead=instead)
+
+
+async def choose(connection: Connection, wanted: str, progress: Progress) -> str:
+    """The image that `foresee` names, which is here when this returns.
+
+    Raises:
+        ImageUnavailable: as `foresee`, or making our own failed.
+    """
+    found = await foresee(connection, wanted)
+    if found.image == wanted and found.steps and wanted != OWN_BASE:
         try:
             await pull(connection, wanted, progress)
         except ImageUnavailable as exc:
-            progress(f"{exc.message}; building on {OWN_BASE} instead")
-        else:
-            return wanted
-    if not await exists(connection, OWN_BASE):
+            found = await _own(connection, exc.message)
+    if found.instead:
+        progress(f"{found.instead}; building on {OWN_BASE} instead")
+    if found.image == OWN_BASE and found.steps:
         await _make(connection, progress)
-    return OWN_BASE
+    return found.image
+
+
+def _script() -> Path:
+    return resources.images() / "base" / "rootfs.sh"
 
 
 async def _make(connection: Connection, progress: Progress) -> None:
-    if os.geteuid() != 0:
-        raise ImageUnavailable(
-            "there is no image to build on: no registry answers, and making one needs root",
-            hint="run `orchestrator image build` once as root, or set engine.base_image to an image you have",
-        )
     progress(f"making {OWN_BASE} with debootstrap; this takes about a minute")
     with tempfile.TemporaryDirectory(prefix="orchestrator-base-") as folder:
         rootfs = Path(folder, "rootfs.tar")
         await _debootstrap(rootfs, progress)
         name, tag = OWN_BASE.split(":")
         await connection.call(
-            lambda c: c.import_image_from_file(
-                str(rootfs), repository=name, tag=tag, changes=['CMD ["bash"]']
-            ),
+            lambda c: c.import_image_from_file(str(rootfs), repository=name, tag=tag, changes=[_COMMAND]),
             limit=UPLOAD_LIMIT,
         )
 
 
 async def _debootstrap(rootfs: Path, progress: Progress) -> None:
-    script = str(resources.images() / "base" / "rootfs.sh")
-    process = await asyncio.create_subprocess_exec("bash", script, str(rootfs), stdout=PIPE, stderr=STDOUT)
+    argv = ("bash", str(_script()), str(rootfs))
+    process = await asyncio.create_subprocess_exec(*argv, stdout=PIPE, stderr=STDOUT)
     narrator = Narrator(progress)
     last = ""
     try:

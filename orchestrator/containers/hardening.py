@@ -9,7 +9,7 @@ import shlex
 from docker.types import HostConfig, LogConfig
 from docker.types import Mount as DockerMount
 
-from orchestrator.containers import labels
+from orchestrator.containers import labels, network
 from orchestrator.core import places
 from orchestrator.core.ports import ContainerPlan
 
@@ -83,9 +83,8 @@ def command_line(plan: ContainerPlan, seccomp_file: str) -> list[str]:
 
 def steps(plan: ContainerPlan, seccomp_file: str) -> list[str]:
     """What a launch asks of the engine, one line a call, ready for a shell."""
-    network = f"docker network create --label {labels.PROJECT}={plan.labels[labels.PROJECT]} {plan.network}"
     return [
-        f"docker network inspect {plan.network} || {network}",
+        network.command_line(plan.labels[labels.PROJECT]),
         shlex.join(command_line(plan, seccomp_file)),
         shlex.join(["docker", "start", plan.name]),
     ]

@@ -5,7 +5,6 @@ machine, whoever asks: a second launch waits and finds the image there.
 """
 
 import asyncio
-import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -21,18 +20,15 @@ from orchestrator.containers import base, recipes
 from orchestrator.containers.base import exists
 from orchestrator.containers.building import SILENCE_LIMIT, UPLOAD_LIMIT, Narrator, Said, follow
 from orchestrator.containers.connection import SLOW, Connection
-from orchestrator.containers.recipes import Recipe
+from orchestrator.containers.recipes import KIND, Recipe
 from orchestrator.core.errors import (
     EngineRefused,
-    EngineUnreachable,
     ImageNotFound,
     ImageUnavailable,
-    OrchestratorError,
     TimedOut,
 )
 from orchestrator.core.ports import Outlook, Progress
 
-KIND = "orchestrator.image"
 AGENT_UID = "orchestrator.agent_uid"
 #: Seconds that a launch waits for another's build.
 LOCK_LIMIT = 1800.0
@@ -67,7 +63,7 @@ class DockerImages:
         if not image:
             return await self._ensure(await self._agent(agent_uid), progress)
         if not await exists(self._connection, image):
-            await self._find(image)
+            await base.find(self._connection, image)
             await base.pull(self._connection, image, progress)
         await self._check(image, agent_uid)
         return image
@@ -88,49 +84,31 @@ class DockerImages:
             await self._check(image, agent_uid)
         return Outlook(image=name, here=here, cpus=int(info["NCPU"]))
 
-    async def source(self, image: str) -> str:
-        """In words, what `ensure` would do about an image that is not here.
+    async def source(self, image: str, agent_uid: int) -> list[str]:
+        """The command lines of what `ensure` would do about an image that is not here.
 
         Raises:
             ImageNotFound: the named one is in no registry that answers.
             ImageUnavailable: there is nothing to build this version's own on.
         """
-        if image:
-            await self._find(image)
-            return f"docker pull {image}"
-        return f"docker build on {await self._foundation()}"
+        if not image:
+            return await self.plan_build(agent_uid)
+        await base.find(self._connection, image)
+        return [f"docker pull {image}"]
 
-    async def _foundation(self) -> str:
-        """What `base.choose` would choose, without fetching or making it."""
-        if await exists(self._connection, self._base_image):
-            return self._base_image
-        try:
-            await self._find(self._base_image)
-        except ImageNotFound as exc:
-            if await exists(self._connection, base.OWN_BASE):
-                return base.OWN_BASE
-            if os.geteuid() == 0:
-                return f"{base.OWN_BASE}, made with debootstrap first"
-            raise ImageUnavailable(
-                f"there is no image to build on: {exc.message}, and making one needs root",
-                hint="run `orchestrator image build` once as root, or set engine.base_image to one you have",
-            ) from exc
-        return f"{self._base_image}, pulled first"
+    async def plan_build(self, agent_uid: int, *, fresh: bool = False) -> list[str]:
+        """The command lines of `build`; it refuses what `build` does before it begins."""
+        return await self._plan(await self._agent(agent_uid), fresh=fresh)
 
-    async def _find(self, image: str) -> None:
-        """`ImageNotFound` where no registry answers that it has the image."""
-        try:
-            await self._connection.call(
-                lambda c: c.inspect_distribution(image),  # type: ignore[no-untyped-call]  # bare in its stubs
-                limit=base.REGISTRY_LIMIT,
-            )
-        except EngineUnreachable:
-            raise
-        except OrchestratorError as exc:
-            raise ImageNotFound(
-                f"{image} is not here and cannot be pulled",
-                hint="`orchestrator image ls` lists the images here; without a name it is this version's own",
-            ) from exc
+    async def foresee_model(self) -> tuple[str, list[str]]:
+        """The scripted model's image, and the command lines that `ensure_model` would need for it."""
+        recipe = recipes.model(self._base_image)
+        here = await exists(self._connection, recipe.name)
+        return recipe.name, [] if here else await self._plan(recipe, fresh=False)
+
+    async def _plan(self, recipe: Recipe, *, fresh: bool) -> list[str]:
+        found = await base.foresee(self._connection, self._base_image)
+        return [*found.steps, recipe.command_line(found.image, fresh=fresh)]
 
     async def _check(self, image: str, agent_uid: int) -> None:
         said = await self._connection.call(lambda c: c.inspect_image(image))  # type: ignore[no-untyped-call]  # bare in its stubs
@@ -239,8 +217,8 @@ def _begin(
         fileobj=context,
         custom_context=True,
         tag=recipe.name,
-        buildargs={**recipe.arguments, "BASE_IMAGE": chosen},
-        labels={KIND: recipe.repository.removeprefix("orchestrator-")},
+        buildargs=recipe.arguments_on(chosen),
+        labels=recipe.labels,
         nocache=fresh,
         rm=True,
         forcerm=True,

@@ -4,6 +4,7 @@ A container that does not run holds no network, so the engine would let it go fr
 here it stays while the project has any container, and one that was pruned is made again.
 """
 
+import shlex
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,13 @@ _one_at_a_time = threading.Lock()
 
 def network_name(project_id: str) -> str:
     return f"orchestrator-{project_id}"
+
+
+def command_line(project_id: str) -> str:
+    """What `held` does, as a line for a shell."""
+    name = network_name(project_id)
+    made = shlex.join(["docker", "network", "create", "--label", f"{labels.PROJECT}={project_id}", name])
+    return f"docker network inspect {name} || {made}"
 
 
 @contextmanager

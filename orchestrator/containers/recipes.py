@@ -6,6 +6,7 @@ its name never has to be built again. Codex itself counts by its version: the sa
 
 import hashlib
 import io
+import shlex
 import sys
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,8 @@ EXTRA_CERTIFICATES = (
     Path("/usr/local/share/ca-certificates"),
     Path("/etc/pki/ca-trust/source/anchors"),
 )
+#: The label of every image made here; its value is what the image is for.
+KIND = "orchestrator.image"
 _DIGITS = 12
 _EXECUTABLE = 0o755
 _PLAIN = 0o644
@@ -47,6 +50,22 @@ class Recipe:
         for key, value in sorted(self.arguments.items()):
             digest.update(f"argument {key}={value}\n".encode())
         return f"{self.repository}:{self.version}-{digest.hexdigest()[:_DIGITS]}"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return {KIND: self.repository.removeprefix("orchestrator-")}
+
+    def arguments_on(self, base_image: str) -> dict[str, str]:
+        return {**self.arguments, "BASE_IMAGE": base_image}
+
+    def command_line(self, base_image: str, *, fresh: bool) -> str:
+        """The `docker build` that does the same, given the packed context on its standard input."""
+        argv = ["docker", "build", "--rm", "--force-rm", *(["--no-cache"] if fresh else [])]
+        for name, value in sorted(self.arguments_on(base_image).items()):
+            argv += ["--build-arg", f"{name}={value}"]
+        for name, value in self.labels.items():
+            argv += ["--label", f"{name}={value}"]
+        return shlex.join([*argv, "--tag", self.name, "-"])
 
     def pack(self, out: IO[bytes]) -> None:
         """Write the context as a tar that is the same whenever its content is: layers are found again."""

@@ -64,12 +64,12 @@ async def _image(world: World) -> Check:
         found = await images.foresee(rules.image, rules.agent_uid)
         if found.here:
             return Check(name="image", status="ok", detail=f"{found.image} is here")
-        source = await images.source(rules.image)
+        await images.source(rules.image, rules.agent_uid)
     except ImageUnavailable as exc:
         return Check(name="image", status="fail", detail=exc.message, fix=exc.hint)
     except OrchestratorError as exc:
         return Check(name="image", status="warn", detail=f"not looked for: {exc.message}")
-    detail = f"{found.image} is not here yet; the first launch gets it: {source}"
+    detail = f"{found.image} is not here yet; the first launch builds or pulls it"
     return Check(name="image", status="ok", detail=detail)
 
 

@@ -140,14 +140,15 @@ async def plan_launch(fleet: Fleet, order: Order, inside: Callable[[Session], li
         await _steady_role(fleet, order.role)
         check_role_free(order.role, fleet.world.registry.sessions(), fleet.launching)
     session, outlook = prepared.session, prepared.outlook
-    source = "" if outlook.here else await fleet.world.images.source(session.image)
+    images = fleet.world.images
+    missing = [] if outlook.here else await images.source(session.image, session.agent_uid)
     session = replace(session, image=outlook.image)
     steps = launch_steps(
         fleet.world,
         session,
         origin=order.workspace,
         secrets=prepared.order.secrets,
-        source=source,
+        missing=missing,
         prompted=bool(order.prompt),
     )
     return [*steps, *inside(session)]

@@ -6,7 +6,7 @@ Both the launch and its dry run are checked here, so that they refuse the same w
 import os
 import re
 import stat
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from orchestrator.core.errors import InvalidInput, RoleBusy
@@ -128,14 +128,13 @@ def launch_steps(
     *,
     origin: str,
     secrets: Mapping[str, str],
-    source: str,
+    missing: Sequence[str],
     prompted: bool,
 ) -> list[Step]:
-    """From the record to the started container; `source` says how a missing image is had, else is empty."""
+    """From the record to the started container; `missing` are the command lines that get a missing image."""
     folder = world.home.folder(session.role, session.session_id)
     steps = [Step("files", f"write {world.home.registry}/{session.session_id}.json")]
-    if source:
-        steps.append(Step("engine", f"the image {session.image or 'of this version'} is missing: {source}"))
+    steps += [Step("engine", line) for line in missing]
     steps.append(Step("files", f"make {folder.root}"))
     for name, path in sorted(secrets.items()):
         lands = f"{CODEX_HOME}/auth.json" if name == CODEX_LOGIN else f"{SECRETS}/{name}"

@@ -123,18 +123,29 @@ class JsonRegistry:
 
     def _own_project(self) -> str:
         with self._locked():
-            try:
-                return _project(self._project_file.read_bytes())
-            except FileNotFoundError:
-                project = secrets.token_hex(4)
-                value = {"schema": PROJECT_SCHEMA, "project_id": project}
-                atomic.replace(self._project_file, json.dumps(value).encode() + b"\n", mode=0o644)
-                return project
-            except (OSError, ValueError, LookupError, TypeError) as exc:
-                raise RecordCorrupt(
-                    f"{self._project_file} cannot be read: {exc}",
-                    hint="its project_id stands in the label orchestrator.project of the containers",
-                ) from exc
+            if known := known_project(self._project_file):
+                return known
+            project = secrets.token_hex(4)
+            value = {"schema": PROJECT_SCHEMA, "project_id": project}
+            atomic.replace(self._project_file, json.dumps(value).encode() + b"\n", mode=0o644)
+            return project
+
+
+def known_project(project_file: Path) -> str:
+    """The data directory's project id; empty where it has none yet.
+
+    Raises:
+        RecordCorrupt: the file cannot be read as one.
+    """
+    try:
+        return _project(project_file.read_bytes())
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, LookupError, TypeError) as exc:
+        raise RecordCorrupt(
+            f"{project_file} cannot be read: {exc}",
+            hint="its project_id stands in the label orchestrator.project of the containers",
+        ) from exc
 
 
 def _project(data: bytes) -> str:

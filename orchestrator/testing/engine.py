@@ -246,5 +246,5 @@ class MemoryImages:
         name = image or f"orchestrator-agent:memory-{agent_uid}"
         return Outlook(image=name, here=name not in self.missing, cpus=self._cpus)
 
-    async def source(self, image: str) -> str:
+    async def source(self, image: str, agent_uid: int) -> list[str]:  # noqa: ARG002 - the port's
         raise ImageUnavailable(f"{image} is not here and cannot be pulled")

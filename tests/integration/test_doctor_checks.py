@@ -30,10 +30,10 @@ class NotYet(MemoryImages):
             raise self.trouble
         return replace(await super().foresee(image, agent_uid), here=False)
 
-    async def source(self, image: str) -> str:
+    async def source(self, image: str, agent_uid: int) -> list[str]:
         if self.trouble is not None:
             raise self.trouble
-        return "docker build on debian"
+        return ["docker build -"]
 
 
 async def finding(
@@ -57,7 +57,7 @@ async def test_an_image_is_here_or_comes_with_the_first_launch(stage: Stage) -> 
     assert (here.status, here.detail) == ("ok", "orchestrator-agent:memory-1000 is here")
     coming = await finding(stage, "image", images=NotYet())
     assert coming.status == "ok"
-    assert coming.detail.endswith("is not here yet; the first launch gets it: docker build on debian")
+    assert coming.detail.endswith("is not here yet; the first launch builds or pulls it")
 
 
 @pytest.mark.parametrize(

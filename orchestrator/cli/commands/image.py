@@ -1,6 +1,7 @@
 """`orchestrator image`: the agent image, built by this process itself: no daemon is needed for it."""
 
 import asyncio
+import shlex
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from orchestrator.cli.invocation import Verbs, current
-from orchestrator.cli.output import age, answer, answer_or_plan, table
+from orchestrator.cli.output import age, answer, answer_or_plan, engine_plan, table
 from orchestrator.core.envelope import timestamp
 
 if TYPE_CHECKING:
@@ -35,11 +36,11 @@ def build(*, fresh: bool, dry_run: bool) -> None:
     from orchestrator.daemon.build import rules  # noqa: PLC0415 - docker and more are behind it
 
     settings = _settings()
-    if dry_run:
-        what = f"docker build{' --no-cache' if fresh else ''} on {settings.engine.base_image}"
-        answer_or_plan({"plan": [{"who": "engine", "what": what}]}, lambda _: None)
-        return
     uid, note = rules(settings).agent_uid, current().note
+    if dry_run:
+        lines = _with_images(settings, lambda images: images.plan_build(uid, fresh=fresh))
+        answer_or_plan(engine_plan(lines), lambda _: None)
+        return
     name = _with_images(settings, lambda images: images.build(uid, note, fresh=fresh))
     answer({"image": name}, lambda: click.echo(name))
 
@@ -61,7 +62,7 @@ def rm(name: str, *, dry_run: bool) -> None:
     """Remove an image that was built here."""
     if dry_run:
         _with_images(_settings(), lambda images: images.known(name))
-        answer_or_plan({"plan": [{"who": "engine", "what": f"docker rmi {name}"}]}, lambda _: None)
+        answer_or_plan(engine_plan([shlex.join(["docker", "rmi", name])]), lambda _: None)
         return
     _with_images(_settings(), lambda images: images.remove(name))
     answer({"image": name, "removed": True}, lambda: click.echo(f"{name} removed"))

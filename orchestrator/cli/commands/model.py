@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from orchestrator.cli.invocation import Verbs, current
-from orchestrator.cli.output import answer, answer_or_plan, print_json
+from orchestrator.cli.output import answer, answer_or_plan, engine_plan, print_json
 from orchestrator.core.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: The port as the containers reach it: the engine's host under its name in there.
 HOST_IN_CONTAINERS = "host.docker.internal"
+#: What stands in a plan for the id that the data directory will get.
+UNKNOWN_PROJECT = "PROJECT"
 
 
 @click.group(cls=Verbs)
@@ -71,12 +73,10 @@ def serve(*, scenario: Path | None, host: str, port: int) -> None:
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
 def up(*, scenario: Path | None, dry_run: bool) -> None:
     """Run it as a container that the sessions reach."""
-    from orchestrator.containers.scripted_model import BASE_URL  # noqa: PLC0415 - docker is heavy
-
     if scenario:
         _check(scenario)
     if dry_run:
-        answer_or_plan({"plan": [{"who": "engine", "what": f"docker run the model at {BASE_URL}"}]}, _started)
+        answer_or_plan(engine_plan(asyncio.run(_container(makes=False).plan_start(scenario))), _started)
         return
     base_url = asyncio.run(_container().start(scenario, current().progress))
     answer_or_plan({"base_url": base_url}, _started)
@@ -87,8 +87,8 @@ def up(*, scenario: Path | None, dry_run: bool) -> None:
 def down(*, dry_run: bool) -> None:
     """Remove the container of `model up`."""
     if dry_run:
-        plan = {"plan": [{"who": "engine", "what": "docker rm -f the model's container"}]}
-        answer_or_plan(plan, lambda _: None)
+        steps = asyncio.run(_container(makes=False).plan_stop())
+        answer_or_plan(engine_plan(steps), _started, nothing="no model runs")
         return
     removed = asyncio.run(_container().stop())
     answer({"removed": removed}, lambda: click.echo("removed" if removed else "no model ran"))
@@ -109,19 +109,22 @@ def _unplayable(reason: ValueError) -> InvalidInput:
     return InvalidInput(f"the scenario cannot be played: {reason}")
 
 
-def _container() -> "ModelContainer":
+def _container(*, makes: bool = True) -> "ModelContainer":
+    """`makes` says whether a project that is not there yet is made; else `UNKNOWN_PROJECT` stands for it."""
     from orchestrator.containers.connection import Connection  # noqa: PLC0415 - docker is heavy
     from orchestrator.containers.images import DockerImages  # noqa: PLC0415 - as above
     from orchestrator.containers.scripted_model import ModelContainer  # noqa: PLC0415 - as above
     from orchestrator.daemon.home import places  # noqa: PLC0415 - as above
     from orchestrator.daemon.settings import load_settings  # noqa: PLC0415 - as above
-    from orchestrator.store.registry import JsonRegistry  # noqa: PLC0415 - as above
+    from orchestrator.store.registry import JsonRegistry, known_project  # noqa: PLC0415 - as above
 
     home = current().home_path()
     engine = load_settings(home).engine
     connection = Connection(engine.host or None)
     images = DockerImages(connection, base_image=engine.base_image)
-    return ModelContainer(connection, images, JsonRegistry(places(home)).project_id())
+    kept = places(home)
+    project = JsonRegistry(kept).project_id() if makes else known_project(Path(kept.project_file))
+    return ModelContainer(connection, images, project or UNKNOWN_PROJECT)
 
 
 def _started(document: Any) -> None:

@@ -132,5 +132,5 @@ class Images(Protocol):
     async def foresee(self, image: str, agent_uid: int) -> Outlook:
         """What `ensure` would begin with; nothing is built or fetched."""
 
-    async def source(self, image: str) -> str:
-        """In words, what `ensure` would do about an image that is not here; its errors where it could not."""
+    async def source(self, image: str, agent_uid: int) -> list[str]:
+        """What `ensure` would do about an image that is not here, as command lines; its errors likewise."""
