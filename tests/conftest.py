@@ -18,8 +18,8 @@ import docker
 import pytest
 from docker.errors import DockerException, NotFound
 
-from orchestrator.containers import labels
-from orchestrator.containers.connection import Connection, engine_url, knock
+from orchestrator.containers import address, labels
+from orchestrator.containers.connection import Connection, knock
 from orchestrator.containers.engine import DockerEngine
 from orchestrator.containers.images import DockerImages
 
@@ -39,7 +39,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def engine_trouble() -> str:
     """Why the engine cannot be used; empty where it can."""
     try:
-        knock(engine_url(os.environ))
+        knock(address.find(os.environ).url)
         with closing(docker.from_env(timeout=10)) as client:
             client.ping()
     except (OSError, DockerException) as exc:

@@ -1,4 +1,4 @@
-"""The one connection to the container engine: found, opened late, each call limited, retried, translated.
+"""The one connection to the container engine: opened late, each call limited, retried, translated.
 
 docker-py blocks, so each call runs in a thread of the connection's own: an engine that hangs holds up nobody
 else's threads. The limit frees the caller, and the client's own read limit ends the thread. Only calls that
@@ -9,23 +9,20 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import TypeVar
 
 import docker
-import docker.tls
-from docker.utils import kwargs_from_env
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
+from orchestrator.containers import address
 from orchestrator.containers.faults import FOREIGN, never_arrived, translate
 from orchestrator.core.errors import OrchestratorError
 
 T = TypeVar("T")
 
-DEFAULT_SOCKET = Path("/var/run/docker.sock")
 #: Seconds. A question, a change, and the longest silence on one connection.
 QUICK = 15.0
 SLOW = 75.0
@@ -33,14 +30,6 @@ SILENCE = 60
 ATTEMPTS = 4
 #: Calls at once; more wait for their turn within their limit.
 THREADS = 16
-
-
-def engine_url(environ: Mapping[str, str], default: Path = DEFAULT_SOCKET) -> str:
-    """Where the engine listens: DOCKER_HOST, the system's socket, or the rootless engine's."""
-    if host := environ.get("DOCKER_HOST"):
-        return host
-    rootless = Path(environ.get("XDG_RUNTIME_DIR", "/nowhere"), "docker.sock")
-    return f"unix://{rootless if rootless.exists() and not default.exists() else default}"
 
 
 def knock(url: str) -> None:
@@ -55,7 +44,7 @@ class Connection:
     """A docker-py client that is made at the first call and shared by all of them."""
 
     def __init__(self, url: str | None = None, *, silence: float = SILENCE) -> None:
-        self.url = url or engine_url(os.environ)
+        self.address = address.given(url, os.environ, "engine.host") if url else address.find(os.environ)
         self._silence = silence
         self._lock = threading.Lock()
         self._client: docker.APIClient | None = None
@@ -65,11 +54,11 @@ class Connection:
         """The client itself, for code that runs in a thread already; making it asks the engine's version."""
         with self._lock:
             if self._client is None:
-                knock(self.url)
-                tls = kwargs_from_env().get("tls") or False
-                self._client = docker.APIClient(
-                    base_url=self.url, version="auto", timeout=int(self._silence), tls=tls
-                )
+                if self.address.fault is not None:
+                    raise self.address.fault
+                url = self.address.url
+                knock(url)
+                self._client = docker.APIClient(base_url=url, version="auto", timeout=int(self._silence))
             return self._client
 
     async def call(self, ask: Callable[[docker.APIClient], T], *, limit: float = QUICK) -> T:
@@ -92,7 +81,7 @@ class Connection:
         except OrchestratorError:
             raise
         except FOREIGN as exc:
-            raise translate(exc, self.url) from exc
+            raise translate(exc, str(self.address)) from exc
         raise AssertionError("tenacity ends with a result or an error")
 
     async def close(self) -> None:

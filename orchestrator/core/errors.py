@@ -164,6 +164,13 @@ class EngineRefused(OrchestratorError):
     http_status = 502
 
 
+class EngineUnfit(OrchestratorError):
+    """Sessions cannot live on this container engine."""
+
+    code = "engine_unfit"
+    http_status = 501
+
+
 class ContainerGone(OrchestratorError, LookupError):
     """The container does not exist."""
 

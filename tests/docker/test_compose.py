@@ -17,7 +17,8 @@ import pytest
 from docker.models.containers import Container
 
 from orchestrator.containers import base, recipes
-from orchestrator.containers.connection import DEFAULT_SOCKET, Connection
+from orchestrator.containers.address import DEFAULT_SOCKET
+from orchestrator.containers.connection import Connection
 from orchestrator.containers.scripted_model import LABEL as MODEL
 from orchestrator.testing.waiting import until
 from tests.conftest import BASE_IMAGE, sweep

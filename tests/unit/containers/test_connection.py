@@ -11,21 +11,10 @@ from socketserver import ThreadingUnixStreamServer
 import docker
 import pytest
 
-from orchestrator.containers.connection import Connection, engine_url, settled
+from orchestrator.containers.connection import Connection, settled
 from orchestrator.containers.engine import DockerEngine
-from orchestrator.core.errors import EngineUnreachable, TimedOut
+from orchestrator.core.errors import EngineUnfit, EngineUnreachable, TimedOut
 from orchestrator.testing.waiting import until
-
-
-def test_the_engine_is_where_the_environment_says(tmp_path: Path) -> None:
-    """DOCKER_HOST first, then the system's socket; the rootless one where that is all there is."""
-    rootless, system = tmp_path / "docker.sock", tmp_path / "system.sock"
-    assert engine_url({"DOCKER_HOST": "tcp://far:1"}, system) == "tcp://far:1"
-    assert engine_url({"XDG_RUNTIME_DIR": str(tmp_path)}, system) == f"unix://{system}"
-    rootless.touch()
-    assert engine_url({"XDG_RUNTIME_DIR": str(tmp_path)}, system) == f"unix://{rootless}"
-    system.touch()
-    assert engine_url({"XDG_RUNTIME_DIR": str(tmp_path)}, system) == f"unix://{system}"
 
 
 async def test_an_engine_that_is_away_is_said_to_be_unreachable(tmp_path: Path) -> None:
@@ -34,6 +23,27 @@ async def test_an_engine_that_is_away_is_said_to_be_unreachable(tmp_path: Path) 
     with pytest.raises(EngineUnreachable, match=r"none\.sock") as failed:
         await DockerEngine(connection).facts()
     assert "start Docker" in failed.value.hint
+    await connection.close()
+
+
+@pytest.mark.parametrize("url", ["ssh://ana@far", "https://far:2376", "far:2375"])
+async def test_an_engine_that_sessions_cannot_be_held_on_is_not_even_asked(url: str) -> None:
+    """Whatever was to be done; it says which address and what to do, in one line each."""
+    connection = Connection(url)
+    with pytest.raises(EngineUnfit, match=f"cannot be held over {url}:") as failed:
+        await DockerEngine(connection).facts()
+    assert "run orchestrator on the engine's machine" in failed.value.hint
+    await connection.close()
+
+
+async def test_who_named_an_engine_that_is_away_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of several places may be what is wrong."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    connection = Connection()
+    with pytest.raises(EngineUnreachable, match=r"none\.sock \(DOCKER_HOST\) does not answer"):
+        await DockerEngine(connection).facts()
     await connection.close()
 
 
