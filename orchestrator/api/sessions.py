@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from orchestrator.api.models import DryRun, InputRequest, LaunchRequest, receipt_view, session_view
@@ -27,6 +27,8 @@ from orchestrator.sessions.stop import plan_remove, plan_stop, remove, stop
 
 routes = APIRouter(prefix="/v1/sessions")
 LONGEST_PAGE = 5_000
+#: Beside the list of sessions: how many records are not in it because they cannot be read.
+UNREADABLE_HEADER = "X-Orchestrator-Unreadable"
 
 
 def the_daemon(request: Request) -> Daemon:
@@ -96,9 +98,10 @@ def _order(body: LaunchRequest, daemon: Daemon) -> Order:
 
 @routes.get("")
 async def get_sessions(
-    daemon: TheDaemon, every: Annotated[bool, Query(alias="all")] = False
+    daemon: TheDaemon, response: Response, every: Annotated[bool, Query(alias="all")] = False
 ) -> list[dict[str, Any]]:
     known = daemon.world.registry.sessions()
+    response.headers[UNREADABLE_HEADER] = str(len(daemon.world.registry.broken()))
     sessions = [s for s in known if every or s.live or daemon.fleet.held(s.session_id)]
     return [session_view(seen) for seen in await views(daemon.fleet, sessions)]
 

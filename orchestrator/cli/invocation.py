@@ -48,9 +48,13 @@ class Invocation:
         return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
     def note(self, text: str) -> None:
-        """A line for people, on stderr; `--quiet` silences it."""
+        """A hint for people, on stderr; `--quiet` silences it."""
         if not self.quiet:
             click.echo(text, err=True)
+
+    def warn(self, text: str) -> None:
+        """What has to be known, on stderr, quiet or not."""
+        click.echo(f"warning: {text}", err=True)
 
     def detail(self, text: str) -> None:
         """A line for the curious, on stderr."""
@@ -82,7 +86,13 @@ def common_options() -> list[click.Option]:
     return [
         _common("home", "--home", metavar="DIR", help="The data directory (ORCHESTRATOR_HOME)."),
         _common("json", "--json", is_flag=True, help="Print one JSON document."),
-        _common("quiet", "-q", "--quiet", is_flag=True, help="Print nothing but the answer."),
+        _common(
+            "quiet",
+            "-q",
+            "--quiet",
+            is_flag=True,
+            help="No hints, no progress, bare answers; warnings and errors stay.",
+        ),
         _common("verbosity", "-v", "--verbose", count=True, help="Say more about what is done."),
         _common("color", "--color", type=colors, help="When to colour (NO_COLOR and FORCE_COLOR count too)."),
     ]

@@ -13,6 +13,12 @@ from orchestrator.cli.transcript import plain
 if TYPE_CHECKING:
     from rich.console import Console
 
+#: The engine's word for a container that was put to sleep; what codex said last is no news then.
+PAUSED = "paused"
+#: Between two columns of a table, and what a column is at least cut to.
+GAP = 2
+SHORTEST_COLUMN = 10
+
 
 def answer(document: Any, show: Callable[[], object]) -> None:
     """Print the document under `--json`; otherwise let `show` write text."""
@@ -56,25 +62,65 @@ def style(text: str, **styles: Any) -> str:
     return click.style(text, **styles) if current().wants_color() else text
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A drawn table on a terminal; elsewhere lines of tab-separated cells under the same headings."""
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, cut: Sequence[str] = ()) -> None:
+    """A drawn table on a terminal; elsewhere lines of tab-separated cells under the same headings.
+
+    `cut` are the headings of what a narrow terminal loses, the first first.
+    """
     if sys.stdout.isatty():
-        _draw(headings, rows)
+        _draw(headings, rows, [headings.index(heading) for heading in cut])
         return
     for row in (headings, *rows):
         click.echo("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
 
 
-def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.table import Table  # noqa: PLC0415 - only a table on a terminal needs it
+def table_or_names(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, cut: Sequence[str] = ()
+) -> None:
+    """The table, or with `--quiet` its first column alone, one name a line."""
+    if not current().quiet:
+        table(headings, rows, cut=cut)
+        return
+    for row in rows:
+        click.echo(row[0])
+
+
+def fitted(widths: Sequence[int], cut: Sequence[int], room: int) -> list[int]:
+    """What becomes of the columns' widths where a line has `room` for so many characters.
+
+    The widest column of `cut` is shortened first; what is still too much goes, in the order of `cut`: its
+    width is 0.
+    """
+    found = list(widths)
+    while _excess(found, room) > 0 and cut:
+        widest = max(cut, key=lambda at: found[at])
+        if found[widest] <= SHORTEST_COLUMN:
+            left = [0 if at == cut[0] else width for at, width in enumerate(widths)]
+            return fitted(left, cut[1:], room)
+        found[widest] -= 1
+    return found
+
+
+def _excess(widths: Sequence[int], room: int) -> int:
+    shown = [width for width in widths if width]
+    return sum(shown) + GAP * (len(shown) - 1) - room
+
+
+def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]], cut: Sequence[int]) -> None:
+    from rich.cells import cell_len  # noqa: PLC0415 - only a table on a terminal needs it
+    from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
+    console = _console()
+    natural = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)]
+    widths = fitted(natural, cut, console.width)
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        drawn.add_column(heading, overflow="ellipsis", no_wrap=True)
+    for heading, width in zip(headings, widths, strict=True):
+        if width:
+            drawn.add_column(heading, overflow="ellipsis", no_wrap=True, max_width=width)
     for row in rows:
-        drawn.add_row(*(Text(cell) for cell in row))
-    _console().print(drawn)
+        drawn.add_row(*(Text(cell) for cell, width in zip(row, widths, strict=True) if width))
+    console.print(drawn)
 
 
 def _console() -> "Console":

@@ -3,6 +3,7 @@
 import os
 import sys
 
+from orchestrator.cli.invocation import current
 from orchestrator.core.errors import InvalidInput
 from orchestrator.core.routing import check_message
 
@@ -22,7 +23,7 @@ def _argument(words: str) -> str:
 
 def _stdin() -> str:
     if sys.stdin.isatty():
-        sys.stderr.write("reading the text from the terminal; end it with Ctrl-D\n")
+        current().note("reading the text from the terminal; end it with Ctrl-D")
     return _decoded(sys.stdin.buffer.read(), "stdin")
 
 

@@ -13,7 +13,14 @@ from urllib.parse import quote, urlencode
 
 from orchestrator.client import answers
 from orchestrator.client.autostart import check_socket, ensure_daemon
-from orchestrator.client.connection import Request, ask, ask_bytes, ask_lines, ask_with_progress
+from orchestrator.client.connection import (
+    Request,
+    ask,
+    ask_bytes,
+    ask_lines,
+    ask_with_headers,
+    ask_with_progress,
+)
 from orchestrator.core.errors import DaemonUnreachable, ReceiptNotFound, SessionNotFound
 from orchestrator.daemon import home as places
 
@@ -23,10 +30,20 @@ Progress = Callable[[str], None]
 PROGRESS_SECONDS = 900.0
 #: An event stream has a heartbeat every ten seconds.
 HEARTBEAT_SECONDS = 35.0
+#: `api.sessions.UNREADABLE_HEADER`, as it comes here.
+UNREADABLE_HEADER = "x-orchestrator-unreadable"
 
 
 def _silent(_: str) -> None:
     """Progress that nobody wants to see."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The sessions that were asked for, and the number of records that cannot be read."""
+
+    sessions: list[answers.SessionView]
+    unreadable: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +113,14 @@ class Client:
     # What only looks.
 
     def sessions(self, *, everything: bool = False) -> list[answers.SessionView]:
-        return cast("list[answers.SessionView]", self._get("/v1/sessions", all=everything))
+        return self.listing(everything=everything).sessions
+
+    def listing(self, *, everything: bool = False) -> Listing:
+        """The sessions, and how many more there may be whose records cannot be read."""
+        asked = Request(method="GET", path=_with("/v1/sessions", all=everything))
+        found, headers = ask_with_headers(self.socket(), asked)
+        unreadable = int(headers.get(UNREADABLE_HEADER, 0))
+        return Listing(sessions=cast("list[answers.SessionView]", found), unreadable=unreadable)
 
     def session(self, selector: str) -> answers.SessionView:
         return cast("answers.SessionView", self._get(_at(selector)))

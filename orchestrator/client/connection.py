@@ -50,13 +50,18 @@ class Request:
 
 def ask(path: Path, request: Request) -> Any:
     """The JSON document that answers the request, whole."""
-    with _answer(path, request) as exchange:
-        return _document(exchange.read())
+    return ask_with_headers(path, request)[0]
+
+
+def ask_with_headers(path: Path, request: Request) -> tuple[Any, Mapping[str, str]]:
+    """As `ask`, and the answer's headers; their names are in lower case."""
+    with _answer(path, request) as (head, exchange):
+        return _document(exchange.read()), head.headers
 
 
 def ask_bytes(path: Path, request: Request) -> Iterator[bytes]:
     """The answer's bytes as they come; its iterator ends only where the answer ended in good order."""
-    with _answer(path, request) as exchange:
+    with _answer(path, request) as (_, exchange):
         yield from exchange.blocks()
 
 
@@ -89,13 +94,13 @@ def raise_error(error: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _answer(path: Path, request: Request) -> Generator[Exchange]:
+def _answer(path: Path, request: Request) -> Generator[tuple[Head, Exchange]]:
     with Exchange(path, request.seconds) as exchange:
         _connect(exchange, path)
         with _translated(request.seconds):
             head = exchange.ask(request.method, request.path, request.headers(), request.payload())
             _check(head, exchange, request)
-            yield exchange
+            yield head, exchange
 
 
 def _connect(exchange: Exchange, path: Path) -> None:

@@ -12,7 +12,7 @@ from orchestrator.core.places import MODEL_KEY
 from orchestrator.core.session import Session
 from orchestrator.sessions.fleet import Fleet
 from orchestrator.sessions.launch_plan import check_files, login
-from orchestrator.sessions.records import missing
+from orchestrator.sessions.records import unrecorded
 from orchestrator.sessions.supervised import supervised
 from orchestrator.sessions.world import Rules, World
 
@@ -144,7 +144,7 @@ def _registry(fleet: Fleet) -> Check:
 
 async def _orphans(fleet: Fleet) -> Check:
     try:
-        lost = missing(fleet, (await fleet.containers()).values())
+        lost = unrecorded(fleet, (await fleet.containers()).values())
     except OrchestratorError as exc:
         return Check(name="containers", status="warn", detail=f"not compared: {exc.message}")
     if lost:

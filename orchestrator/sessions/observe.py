@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.core.activity import Activity, State
 from orchestrator.core.envelope import Envelope
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.ports import Container
+from orchestrator.core.ports import Container, ContainerState
 from orchestrator.core.receipt import Delivery
 from orchestrator.core.session import Session
 from orchestrator.sessions.attach import Attachment
@@ -67,7 +67,7 @@ async def _view(fleet: Fleet, session: Session, containers: dict[str, Container]
         container_state=_container_word(containers, container),
         queued=sum(r.state in _TO_COME for r in outbox),
         walls=status.walls,
-        warnings=(*_of_the_moment(held, containers), *_warnings(session, status)),
+        warnings=(*_of_the_moment(held, containers, container), *_warnings(session, status)),
     )
 
 
@@ -90,8 +90,15 @@ def _age(since: str, now: int) -> float:
     return max(0.0, round(now / 1_000_000 - then, 1))
 
 
-def _of_the_moment(held: Attachment | None, containers: dict[str, Container] | None) -> list[str]:
+def _of_the_moment(
+    held: Attachment | None, containers: dict[str, Container] | None, container: Container | None
+) -> list[str]:
     found = [] if containers is not None else ["the engine does not answer: this is what was last known"]
+    if container is not None and container.state is ContainerState.PAUSED:
+        found.append(
+            f"its container is paused, nothing goes on in it: `docker unpause {container.name}`, "
+            "or `orchestrator resume-all`"
+        )
     if held and held.deliverer.hindrance:
         found.append(f"messages wait: {held.deliverer.hindrance}")
     return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from orchestrator.core.errors import OrchestratorError
@@ -22,6 +23,12 @@ def missing(fleet: Fleet, containers: Iterable[Container]) -> list[Session]:
         for session, container in told
         if session is not None and session.session_id not in known
     ]
+
+
+def unrecorded(fleet: Fleet, containers: Iterable[Container]) -> list[Session]:
+    """Those of `missing` that have no record at all; one that cannot be read is told by itself."""
+    unreadable = {Path(b.path).stem for b in fleet.world.registry.broken()}
+    return [s for s in missing(fleet, containers) if s.session_id not in unreadable]
 
 
 def _as_last_ordered(world: World, session: Session, container: Container) -> Session:
@@ -71,13 +78,13 @@ async def _rebuild(fleet: Fleet, found: Session) -> list[str]:
 
 
 async def verify(fleet: Fleet) -> dict[str, Any]:
-    """What the registry holds, what of it cannot be read, and what only the engine knows."""
+    """What the registry holds, what of it cannot be read, and what has a container and no record."""
     registry = fleet.world.registry
     containers = await fleet.containers()
     return {
         "sessions": len(registry.sessions()),
         "broken": [{"path": b.path, "reason": b.reason} for b in registry.broken()],
-        "missing": [s.session_id for s in missing(fleet, containers.values())],
+        "missing": [s.session_id for s in unrecorded(fleet, containers.values())],
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from orchestrator.cli.invocation import Verbs, current
-from orchestrator.cli.output import age, answer, answer_or_plan, engine_plan, table
+from orchestrator.cli.output import age, answer, answer_or_plan, engine_plan, table_or_names
 from orchestrator.core.envelope import timestamp
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ def build(*, fresh: bool, dry_run: bool) -> None:
 
 @image.command("ls")
 def list_images() -> None:
-    """List the images that were built here, the newest first."""
+    """List the images that were built here, the newest first; with `-q` their names alone."""
     found = _with_images(_settings(), lambda images: images.list())
     answer(
         [described(one) for one in found],
-        lambda: table(("IMAGE", "KIND", "AGE", "SIZE"), [_row(one) for one in found]),
+        lambda: table_or_names(("IMAGE", "KIND", "AGE", "SIZE"), [_row(one) for one in found]),
     )
 
 

@@ -56,7 +56,7 @@ from orchestrator.daemon.sizes import parse_size
 def launch(role: str, prompt: str | None, *, dry_run: bool, **options: Any) -> None:
     """Start a session: a container with tmux and codex.
 
-    PROMPT is its first message (`-`: stdin).
+    PROMPT is its first message (`-`: stdin). With `-q` it prints the session's id alone.
     """
     request = {"role": check_role(role), "from": sender(options.pop("from_")), **_request(options)}
     if prompt is not None:
@@ -64,7 +64,7 @@ def launch(role: str, prompt: str | None, *, dry_run: bool, **options: Any) -> N
     here = current()
     view = client(makes=True).launch(cast("Any", request), dry_run=dry_run, progress=here.progress)
     for warning in [] if is_plan(view) else cast("Any", view)["warnings"]:
-        here.note(f"warning: {warning}")
+        here.warn(warning)
     answer_or_plan(view, _show)
 
 
@@ -99,6 +99,9 @@ def _secret(pair: str) -> tuple[str, str]:
 
 
 def _show(view: Any) -> None:
+    if current().quiet:
+        click.echo(view["session_id"])
+        return
     fields(
         [
             ("session", view["session_id"]),

@@ -88,7 +88,7 @@ def send(
         raise
     answer(receipt, lambda: _show(receipt))
     if not is_over(receipt, wish):
-        current().note(f"the wait is over; the message is {receipt['state']} and has not been taken back")
+        current().warn(f"the wait is over; the message is {receipt['state']} and has not been taken back")
     return _status(receipt, wish, waits_for_person=teller.state in WAITING_ON_PERSON)
 
 
@@ -114,7 +114,7 @@ class _Teller:
     def look(self, receipt: Any) -> None:
         view = self._client.session(receipt["session_id"])
         if view["state"] != self.state and view["state"] in WAITING_ON_PERSON:
-            current().note(
+            current().warn(
                 f"{view['role']} waits for a person: {plain(view['doing'])}\n"
                 f"hint: orchestrator attach {view['session_id']}"
             )
@@ -139,7 +139,7 @@ def _show_turn(turn: Any) -> None:
         click.echo(plain(turn["answer"]))
     if turn["status"] != "completed":
         why = plain(str((turn["error"] or {}).get("message") or ""))
-        current().note(f"error: the turn ended as {turn['status']}" + (f": {why}" if why else ""))
+        click.echo(f"error: the turn ended as {turn['status']}" + (f": {why}" if why else ""), err=True)
     current().detail(f"turn {turn['status']}, {turn['duration_ms']} ms, files {turn['files']}")
 
 

@@ -26,7 +26,7 @@ def _show(found: Any) -> None:
     click.echo(style(f"{found['role']} {found['session_id']} {found['state']}", bold=True))
     click.echo(plain(found["screen"]).rstrip("\n"))
     if found["screen_error"]:
-        current().note(f"warning: the screen cannot be read: {plain(found['screen_error'])}")
+        current().warn(f"the screen cannot be read: {plain(found['screen_error'])}")
     told = [text for text in (render(view, style) for view in found["transcript"]) if text]
     if told:
         click.echo(style("─" * 40, dim=True))

@@ -7,7 +7,7 @@ import click
 from orchestrator.cli.connect import client
 from orchestrator.cli.invocation import Verb
 from orchestrator.cli.names import session_argument
-from orchestrator.cli.output import age, answer, fields, style
+from orchestrator.cli.output import PAUSED, age, answer, fields, style
 from orchestrator.cli.transcript import plain
 
 
@@ -25,7 +25,7 @@ def _show(view: Any) -> None:
     fields(
         [
             ("session", f"{view['session_id']} ({view['role']})"),
-            ("state", f"{view['state']} for {age(view['age_s'])}, says {view['source']}"),
+            ("state", _state(view)),
             ("doing", plain(view["doing"])),
             ("turn", view["turn_id"]),
             ("queued", str(view["queued"])),
@@ -44,6 +44,12 @@ def _show(view: Any) -> None:
     )
     for warning in view["warnings"]:
         click.echo(style(f"warning: {warning}", fg="yellow"))
+
+
+def _state(view: Any) -> str:
+    """Codex's last state is no news of a session whose container sleeps."""
+    known = f"{view['state']} for {age(view['age_s'])}, says {view['source']}"
+    return f"{PAUSED}; before that {known}" if view["container_state"] == PAUSED else known
 
 
 def _wall(value: Any) -> str:
