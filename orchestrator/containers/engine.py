@@ -4,7 +4,7 @@ It knows containers, networks and programs inside them; it decides nothing about
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -36,7 +36,7 @@ class DockerEngine:
         return EngineFacts(
             version=version["Version"],
             api_version=version["ApiVersion"],
-            rootless="name=rootless" in (info.get("SecurityOptions") or ()),
+            maps_users=_maps_users(info),
             cgroup_version=info.get("CgroupVersion", "1"),
             warnings=tuple(info.get("Warnings") or ()),
         )
@@ -116,6 +116,10 @@ class DockerEngine:
         with suppress(ContainerGone):
             await self._connection.call(drop, limit=SLOW)
 
+    async def log(self, name: str, lines: int) -> bytes:
+        said = await self._connection.call(lambda c: c.logs(name, stdout=True, stderr=True, tail=lines))
+        return bytes(said)
+
     async def run(self, name: str, argv: Sequence[str], *, stdin: bytes = b"") -> Finished:
         exec_id, program = await self._start(name, argv, with_stdin=bool(stdin))
         try:
@@ -177,6 +181,11 @@ async def _talk(program: HeldProgram, stdin: bytes) -> bytes:
             feeding.cancel()
             await asyncio.wait([feeding])
     return b"".join(chunks)
+
+
+def _maps_users(info: Mapping[str, Any]) -> bool:
+    options = {str(option).partition(",")[0] for option in info.get("SecurityOptions") or ()}
+    return bool(options & {"name=rootless", "name=userns"}) or info.get("OperatingSystem") == "Docker Desktop"
 
 
 def _container(said: dict[str, Any]) -> Container:

@@ -1,7 +1,7 @@
 """The in-memory twins of `core.ports.Engine` and `Images`: containers without an engine.
 
 What would run inside is the maker's: `started` and `stopped` hear of each container, `programs` answers what
-is run, `opens` what is held. `pause`, `crash` and `next_failure` let the world misbehave.
+is run, `opens` what is held. `pause`, `crash`, `writes` and `next_failure` let the world misbehave.
 """
 
 import asyncio
@@ -75,6 +75,7 @@ class _Box:
     plan: ContainerPlan
     seen: Container
     held: list[MemoryStream] = field(default_factory=list)
+    log: bytes = b""
 
 
 def _nothing(_: ContainerPlan) -> None:
@@ -122,9 +123,13 @@ class MemoryEngine:
         """Let its first process die, without the engine starting it again."""
         self._end(self._box(name), exit_code)
 
+    def writes(self, name: str, data: bytes) -> None:
+        """Let its first process write to its log."""
+        self._box(name).log += data
+
     async def facts(self) -> EngineFacts:
         self._maybe_fail()
-        return EngineFacts(version="memory", api_version="0", rootless=True, cgroup_version="2")
+        return EngineFacts(version="memory", api_version="0", maps_users=False, cgroup_version="2")
 
     async def containers(self, project_id: str) -> list[Container]:
         self._maybe_fail()
@@ -182,6 +187,10 @@ class MemoryEngine:
         self._maybe_fail()
         if any(b.plan.labels.get(PROJECT_LABEL) == project_id for b in self._boxes.values()):
             raise EngineRefused(f"project {project_id} still has containers on its network")
+
+    async def log(self, name: str, lines: int) -> bytes:
+        self._maybe_fail()
+        return b"".join(self._box(name).log.splitlines(keepends=True)[-lines:])
 
     async def run(self, name: str, argv: Sequence[str], *, stdin: bytes = b"") -> Finished:
         self._maybe_fail()

@@ -1,5 +1,6 @@
 """One suite for the engine port: on the in-memory twin and on the real engine."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,8 @@ class World:
     engine: Engine
     plan: ContainerPlan
     pause: Callable[[str], None]
+    #: Lets the container's first process write a line on its stderr.
+    says: Callable[[str, str], None]
 
     async def up(self) -> str:
         """A running container's name."""
@@ -67,7 +70,11 @@ def echo(_: str, __: Sequence[str]) -> MemoryStream:
 @pytest.fixture
 def memory_world(project_id: str) -> World:
     engine = MemoryEngine(programs=programs, opens=echo, has_image=lambda name: name != MISSING_IMAGE)
-    return World(engine=engine, plan=make_plan(project_id, "any"), pause=engine.pause)
+
+    def says(name: str, line: str) -> None:
+        engine.writes(name, f"{line}\n".encode())
+
+    return World(engine=engine, plan=make_plan(project_id, "any"), pause=engine.pause, says=says)
 
 
 @pytest.fixture
@@ -75,7 +82,11 @@ def docker_world(project_id: str, engine: DockerEngine, sleeper: str) -> World:
     def pause(name: str) -> None:
         docker.from_env().containers.get(name).pause()
 
-    return World(engine=engine, plan=make_plan(project_id, sleeper), pause=pause)
+    def says(name: str, line: str) -> None:
+        write = ["sh", "-c", 'echo "$1" > /proc/1/fd/2', "sh", line]
+        assert docker.from_env().containers.get(name).exec_run(write, user="root").exit_code == 0
+
+    return World(engine=engine, plan=make_plan(project_id, sleeper), pause=pause, says=says)
 
 
 @pytest.fixture(params=["memory", pytest.param("docker", marks=pytest.mark.docker)])
@@ -151,6 +162,7 @@ CALLS: dict[str, Callable[[Engine, str], Awaitable[object]]] = {
     "start": lambda e, n: e.start(n),
     "stop": lambda e, n: e.stop(n, GRACE),
     "unpause": lambda e, n: e.unpause(n),
+    "log": lambda e, n: e.log(n, 1),
     "run": lambda e, n: e.run(n, ["true"]),
     "open": lambda e, n: e.open(n, ["cat"]),
 }
@@ -206,6 +218,22 @@ async def test_a_paused_container_can_be_stopped(world: World) -> None:
     world.pause(name)
     await world.engine.stop(name, GRACE)
     assert await world.state() is ContainerState.EXITED
+
+
+async def test_the_end_of_what_a_container_wrote_is_read(world: World) -> None:
+    """As many lines as are asked for, while it runs and after its end; none before it has written any."""
+    name = await world.up()
+    assert await world.engine.log(name, 2) == b""
+    for line in ("one", "two", "three"):
+        await asyncio.to_thread(world.says, name, line)
+    await until(lambda: _has_logged(world, b"three\n"))
+    assert await world.engine.log(name, 2) == b"two\nthree\n"
+    await world.engine.stop(name, GRACE)
+    assert await world.engine.log(name, 1) == b"three\n"
+
+
+async def _has_logged(world: World, line: bytes) -> bool:
+    return (await world.engine.log(world.plan.name, 10)).endswith(line)
 
 
 async def test_a_program_is_run_to_its_end(world: World) -> None:

@@ -54,11 +54,15 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineFacts:
-    """The engine's version and what it can do for us."""
+    """The engine's version and what it can do for us.
+
+    `maps_users` holds where a uid in a container may be another one on the host: a rootless engine, one with
+    `userns-remap`, or a desktop's, which shares folders with a virtual machine.
+    """
 
     version: str
     api_version: str
-    rootless: bool
+    maps_users: bool
     cgroup_version: str
     warnings: tuple[str, ...] = ()
 
@@ -106,6 +110,9 @@ class Engine(Protocol):
 
     async def forget_project(self, project_id: str) -> None:
         """Remove the project's network; `EngineRefused` while something is still attached to it."""
+
+    async def log(self, name: str, lines: int) -> bytes:
+        """The last lines that the container itself wrote, on both outputs; it may have ended."""
 
     async def run(self, name: str, argv: Sequence[str], *, stdin: bytes = b"") -> Finished:
         """Run a program as the agent, to its end."""
