@@ -3,6 +3,7 @@
 from orchestrator.core.errors import ContainerGone, LaunchFailed, TimedOut
 from orchestrator.core.ports import ContainerState
 from orchestrator.core.session import Session
+from orchestrator.sessions.last_words import last_words
 from orchestrator.sessions.supervised import Supervised, supervised
 from orchestrator.sessions.world import World
 
@@ -18,8 +19,8 @@ async def until_ready(world: World, session: Session, *, before: Supervised | No
     to start at all says so without counting a boot.
 
     Raises:
-        LaunchFailed: it gave up, with its own reason.
-        TimedOut: it was not ready in `Rules.ready_seconds`.
+        LaunchFailed: it gave up or its container ended, with its own reason or else the end of the log.
+        TimedOut: it was not ready in `Rules.ready_seconds`, with the end of the log.
     """
     deadline = world.clock.monotonic() + world.rules.ready_seconds
     looked = 0
@@ -33,19 +34,25 @@ async def until_ready(world: World, session: Session, *, before: Supervised | No
             raise LaunchFailed(f"the supervisor gave up: {status.reason or 'without a reason'}")
         looked += 1
         if looked % INSPECT_EVERY == 0:
-            await _still_up(world, session, status)
+            await _still_up(world, session, status.reason if booted or spoke else "")
         await world.clock.sleep(LOOK_EVERY)
-    raise TimedOut(
-        f"codex was not ready within {world.rules.ready_seconds:.0f} s",
-        hint=f"`docker logs {session.container_name}` shows how far it came",
-    )
+    waited = f"codex was not ready within {world.rules.ready_seconds:.0f} s"
+    raise TimedOut(await _with_log(world, session, waited))
 
 
-async def _still_up(world: World, session: Session, status: Supervised) -> None:
+async def _still_up(world: World, session: Session, reason: str) -> None:
     try:
         container = await world.engine.inspect(session.container_name)
     except ContainerGone:
         raise LaunchFailed("the container was removed while it started") from None
     if container.state in _OVER:
-        reason = status.reason or f"`docker logs {session.container_name}` may tell why"
-        raise LaunchFailed(f"the container exited ({container.exit_code}): {reason}")
+        exited = f"the container exited ({container.exit_code})"
+        if reason:
+            raise LaunchFailed(f"{exited}: {reason}")
+        raise LaunchFailed(await _with_log(world, session, exited))
+
+
+async def _with_log(world: World, session: Session, what: str) -> str:
+    """What went wrong with the end of the log: a launch that failed takes its container with it."""
+    said = await last_words(world, session)
+    return f"{what}; its log ends with: {said}" if said else what
