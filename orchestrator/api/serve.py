@@ -20,6 +20,7 @@ from orchestrator.daemon.build import build_world
 from orchestrator.daemon.daemon import Daemon
 from orchestrator.daemon.home import DaemonRecord, current_socket_path, places, private_directory
 from orchestrator.daemon.lease import announce, lease, withdraw
+from orchestrator.daemon.notice import Notice, notify
 from orchestrator.daemon.settings import load_settings
 
 log = structlog.get_logger()
@@ -27,22 +28,26 @@ DRAIN_SECONDS = 1
 BACKLOG = 128
 
 
-def run(root: Path) -> int:
-    """Serve the data directory until a signal or `daemon stop`; the exit code."""
+def run(root: Path, *, systemd: str | None = None) -> int:
+    """Serve the data directory until a signal or `daemon stop`; the exit code.
+
+    `systemd` is whose unit runs it, `user` or `system`; systemd is told when it listens and when it stops.
+    """
     log_to_stderr()
     try:
         with lease(root):
-            asyncio.run(_serve(root))
+            asyncio.run(_serve(root, systemd))
     except OrchestratorError as exc:
         sys.stderr.write(f"error: {exc.message}\n")
         return int(exc.exit_status)
     return 0
 
 
-async def _serve(root: Path) -> None:
+async def _serve(root: Path, systemd: str | None) -> None:
     settings = load_settings(root)
     path = current_socket_path(root)
-    daemon = Daemon(build_world(places(root), settings), runtime=settings.runtime, socket=str(path))
+    world = build_world(places(root), settings)
+    daemon = Daemon(world, runtime=settings.runtime, socket=str(path), systemd=systemd)
     server = _Server(
         uvicorn.Config(
             make_app(daemon),
@@ -58,6 +63,7 @@ async def _serve(root: Path) -> None:
         async with daemon.running():
             _announce(root, daemon)
             stopper = asyncio.create_task(_stop_when_asked(daemon, server))
+            _tell(daemon, Notice.READY)
             log.info("serving", socket=str(path), pid=os.getpid(), runtime=settings.runtime)
             await server.serve(sockets=[listening])
             stopper.cancel()
@@ -77,7 +83,18 @@ class _Server(uvicorn.Server):
 
 async def _stop_when_asked(daemon: Daemon, server: uvicorn.Server) -> None:
     await daemon.stopping.wait()
+    _tell(daemon, Notice.STOPPING)
     server.should_exit = True
+
+
+def _tell(daemon: Daemon, notice: Notice) -> None:
+    """A systemd that cannot be told loses patience by itself; that is no reason to end here."""
+    if daemon.systemd is None:
+        return
+    try:
+        notify(notice)
+    except OSError as exc:
+        log.warning("systemd_not_told", notice=notice, reason=exc.strerror)
 
 
 def _listen(path: Path) -> socket.socket:

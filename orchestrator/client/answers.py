@@ -22,6 +22,7 @@ class DaemonAnswer(TypedDict):
     started_at: str
     runtime: str
     socket: str
+    systemd: str | None
     sessions: int
     engine: EngineAnswer
 

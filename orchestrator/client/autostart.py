@@ -1,5 +1,6 @@
 """Starting the daemon when a command needs it and none listens: detached, logged, waited for.
 
+Where a unit of systemd's is installed for the data directory, systemd is asked to start it instead.
 Of commands that need one at the same moment, one starts it and the others wait. Were they all to start
 one, the lease would let one live, but a slow loser could come up after the winner was stopped again.
 """
@@ -15,15 +16,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from orchestrator.client import systemd
 from orchestrator.core.errors import (
     DaemonUnreachable,
     DataDirectoryBusy,
     Exit,
     InvalidInput,
+    OrchestratorError,
     SettingsInvalid,
     TimedOut,
 )
 from orchestrator.daemon import home as places
+from orchestrator.daemon.unit import UnitName
 
 START_SECONDS = 30.0
 POLL_SECONDS = 0.03
@@ -55,18 +59,18 @@ def ensure_daemon(home: Path, *, seconds: float = START_SECONDS) -> Path:
     if listens(path):
         return path
     deadline = time.monotonic() + seconds
-    log = _open_log(home)
-    with _turn_to_start(places.daemon_directory(home) / "start.lock", deadline):
+    log = open_log(home)
+    with turn_to_start(home, deadline):
         path = places.listening_at(home)
         if listens(path):
             return path
-        return _started(home, log, deadline)
+        return _by_systemd(home, log, deadline) or _started(home, log, deadline)
 
 
 @contextmanager
-def _turn_to_start(path: Path, deadline: float) -> Generator[None]:
+def turn_to_start(home: Path, deadline: float) -> Generator[None]:
     """Hold the lock among starters; the kernel lets go of it should we be killed."""
-    with path.open("ab") as lock:
+    with (places.daemon_directory(home) / "start.lock").open("ab") as lock:
         while not _locked(lock):
             if time.monotonic() > deadline:
                 raise TimedOut("another command has been starting the daemon for too long")
@@ -82,7 +86,8 @@ def _locked(lock: IO[bytes]) -> bool:
     return True
 
 
-def _open_log(home: Path) -> Path:
+def open_log(home: Path) -> Path:
+    """Its path; it is there, and this user's alone."""
     log = places.log_path(home)
     try:
         log.parent.parent.mkdir(parents=True, exist_ok=True)
@@ -111,6 +116,46 @@ def _spawn(home: Path, log: Path) -> subprocess.Popen[bytes]:
         )
 
 
+def _by_systemd(home: Path, log: Path, deadline: float) -> Path | None:
+    """Have systemd start it; None where that is not its work, or this user may not ask for it."""
+    unit = systemd.installed(home)
+    if unit is None or not unit.current:
+        return None
+    began = log.stat().st_size
+    while time.monotonic() < deadline:
+        state = systemd.standing(unit.name).state
+        if not state or (state not in systemd.COMING and not unit.ours):
+            return None
+        if unit.ours:
+            start_unit(unit.name, "start", log, began)
+        path = places.listening_at(home)
+        if listens(path):
+            return path
+        time.sleep(AGAIN_SECONDS)
+    raise TimedOut(f"the daemon does not listen yet: {_last_line(log, began)}", hint=f"its log is {log}")
+
+
+def start_unit(name: UnitName, verb: str, log: Path, began: int) -> None:
+    """`systemctl start` or `restart`; `began` is the length of the log before.
+
+    Raises:
+        SettingsInvalid, DaemonUnreachable: it did not come up; the message has its last log line.
+    """
+    try:
+        systemd.call(name.systemctl(verb), START_SECONDS)
+    except OrchestratorError as exc:
+        if systemd.standing(name).status == Exit.USAGE:
+            raise _refused(log, began) from exc
+        raise DaemonUnreachable(
+            f"{exc.message} The daemon's last words: {_last_line(log, began)}",
+            hint=f"`{' '.join(name.systemctl('status'))}` says more; its log is {log}",
+        ) from exc
+
+
+def _refused(log: Path, began: int) -> SettingsInvalid:
+    return SettingsInvalid(_last_line(log, began), hint="`orchestrator config validate` checks again")
+
+
 def _started(home: Path, log: Path, deadline: float) -> Path:
     """Start one, and another where it finds the directory still held by one that is just ending."""
     began = log.stat().st_size
@@ -120,7 +165,7 @@ def _started(home: Path, log: Path, deadline: float) -> Path:
         if listens(path):
             return path
         if child.poll() == Exit.USAGE:
-            raise SettingsInvalid(_last_line(log, began), hint="`orchestrator config validate` checks again")
+            raise _refused(log, began)
         if child.poll() == DataDirectoryBusy.exit_status:
             check_socket(home)
             time.sleep(AGAIN_SECONDS)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from orchestrator.client import systemd
 from orchestrator.client.autostart import listens
 from orchestrator.client.client import Client
 from orchestrator.core.errors import ConnectionLost, DaemonUnreachable, DaemonVersionMismatch, TimedOut
@@ -17,9 +18,19 @@ STOP_SECONDS = 30.0
 def stop_daemon(home: Path) -> bool:
     """Whether there was a daemon to stop; when this returns it has let go of the data directory.
 
+    One that systemd keeps starting without success counts, too.
+
     Raises:
         TimedOut: it was told, and still holds it.
     """
+    unit = systemd.installed(home)
+    kept = unit is not None and unit.ours and systemd.standing(unit.name).state in systemd.COMING
+    if unit and kept:
+        systemd.call(unit.name.systemctl("stop"))
+    return _stop_process(home) or kept
+
+
+def _stop_process(home: Path) -> bool:
     if listens(places.listening_at(home)):
         _tell(home)
     elif not _held(home):
@@ -37,13 +48,13 @@ def stop_daemon(home: Path) -> bool:
 
 def _held(home: Path) -> bool:
     """Whether a daemon has the lease, though it cannot be reached: its socket may have been removed."""
+    if not places.lock_path(home).exists():
+        return False
     try:
         with FileLock(places.lock_path(home), timeout=0):
             return False
     except Timeout:
         return True
-    except OSError:  # there is no such directory
-        return False
 
 
 def _signal(home: Path) -> None:

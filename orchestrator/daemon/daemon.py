@@ -28,10 +28,12 @@ T = TypeVar("T")
 class Daemon:
     """What the API serves. It dies without loss: all it knows is in the registry, the logs and the store."""
 
-    def __init__(self, world: World, *, runtime: str, socket: str) -> None:
+    def __init__(self, world: World, *, runtime: str, socket: str, systemd: str | None = None) -> None:
         self.world = world
         self.socket = socket
         self.runtime = runtime
+        #: Whose unit runs it, `user` or `system`; None where no unit does.
+        self.systemd = systemd
         self.fleet = Fleet(world)
         self.started_at = timestamp(world.clock.now())
         self.stopping = asyncio.Event()
@@ -76,6 +78,7 @@ class Daemon:
             "started_at": self.started_at,
             "runtime": self.runtime,
             "socket": self.socket,
+            "systemd": self.systemd,
             "sessions": sum(s.live for s in self.world.registry.sessions()),
             "engine": engine,
         }

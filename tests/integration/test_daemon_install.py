@@ -1,13 +1,15 @@
 """`daemon install` as it is typed: what it would write and call, and what it says where systemd is not."""
 
+import os
+import pwd
 import sys
 from pathlib import Path
 
 import pytest
 
-from orchestrator.client import installing
+from orchestrator.client import installing, systemd
 from orchestrator.core.errors import NoSystemd
-from orchestrator.daemon.unit import Scope, Unit
+from orchestrator.daemon.unit import Scope, Unit, UnitName
 from tests.integration.test_cli_dry import Team, team
 
 __all__ = ["team"]
@@ -19,7 +21,9 @@ def test_a_dry_run_shows_the_unit_and_the_calls(team: Team) -> None:
     plan = team.json("plan", "daemon", "install", "--dry-run")["plan"]
     written = plan[0]["what"]
     assert f'"--home" "{team.home}" "daemon" "run"' in written
-    assert [step["what"].split()[0] for step in plan[1:]] == ["systemctl", "systemctl", "loginctl"]
+    lingers = (installing.LINGERING / pwd.getpwuid(os.getuid()).pw_name).exists()
+    programs = [] if lingers else ["loginctl"]
+    assert [step["what"].split()[0] for step in plan[1:]] == [*programs, *["systemctl"] * 3]
     path = Path(written.split(" ", 1)[1].split(":\n")[0])
     assert path.is_relative_to(team.home)
     assert not path.exists()
@@ -33,13 +37,18 @@ def test_without_systemd_it_says_so_and_leaves_the_daemon_running(
     """Nothing is written, and nothing is stopped."""
     team.text("ps")
     pid = team.daemon_pid()
-    monkeypatch.setattr(installing, "BOOTED", team.home / "no-systemd")
+    monkeypatch.setattr(systemd, "BOOTED", team.home / "no-systemd")
     unit = Unit(
-        scope=Scope.USER, project_id="0badcafe", home=team.home, python=Path(sys.executable), environment={}
+        name=UnitName(scope=Scope.USER, project_id="0badcafe"),
+        home=team.home,
+        log=team.home / "log",
+        python=Path(sys.executable),
+        environment={},
     )
+    path = team.home / str(unit.name)
     with pytest.raises(NoSystemd):
-        installing.install(unit, team.home / unit.name)
-    assert not (team.home / unit.name).exists()
+        installing.install(unit, path)
+    assert not path.exists()
     assert team.json("daemon-status", "daemon", "status")["pid"] == pid
 
 

@@ -11,14 +11,17 @@ import click
 from orchestrator.cli.connect import check_exists, client
 from orchestrator.cli.invocation import Verbs, current
 from orchestrator.cli.output import answer, fields
+from orchestrator.client import systemd
 from orchestrator.client.answers import DaemonAnswer
 from orchestrator.client.autostart import ensure_daemon, listens
 from orchestrator.client.stopping import stop_daemon
 from orchestrator.core.errors import DaemonUnreachable
 from orchestrator.daemon import home as places
-from orchestrator.daemon.unit import Scope, Unit
+from orchestrator.daemon.unit import Scope, Unit, UnitName
 
 FOLLOW_SECONDS = 0.2
+#: What stands in a plan for the id that the data directory will get.
+UNKNOWN_PROJECT = "PROJECT"
 
 
 @click.group(cls=Verbs)
@@ -45,7 +48,10 @@ def start(*, dry_run: bool) -> None:
 @daemon.command()
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
 def stop(*, dry_run: bool) -> None:
-    """Stop the daemon. The sessions go on; the next command starts a daemon again."""
+    """Stop the daemon. The sessions go on; the next command starts a daemon again.
+
+    Systemd, where it runs the daemon, does not start it again before that or the next boot.
+    """
     home = current().home_path()
     record = places.read_daemon_record(home)
     if dry_run:
@@ -54,7 +60,8 @@ def stop(*, dry_run: bool) -> None:
         return
     stopped = stop_daemon(home)
     document = {"stopped": stopped, "pid": record.pid if record and stopped else None}
-    answer(document, lambda: click.echo("stopped" if stopped else "no daemon ran"))
+    later = "; systemd starts it at the next boot, or for the next command" if systemd.installed(home) else ""
+    answer(document, lambda: click.echo(f"stopped{later}" if stopped else "no daemon ran"))
 
 
 @daemon.command()
@@ -96,14 +103,25 @@ def install(*, system: bool, dry_run: bool) -> None:
     """
     from orchestrator.client import installing  # noqa: PLC0415 - for this command alone
 
-    unit, path = _unit(system=system)
+    home = current().home_path()
+    check_exists(home)
+    name = _unit_name(home, system=system, makes=not dry_run)
+    unit = Unit(
+        name=name,
+        home=home,
+        log=places.log_path(home),
+        python=Path(sys.executable),
+        environment=os.environ,
+        user=installing.owner(home),
+    )
+    path = systemd.unit_path(name)
     if dry_run:
-        calls = [("system", " ".join(call)) for call in unit.enable()]
+        calls = [("system", " ".join(call)) for call in installing.calls(unit)]
         _show_plan([("files", f"write {path}:\n{unit.text()}"), *calls])
         return
     installing.install(unit, path)
-    document = {"unit": unit.name, "path": str(path), "installed": True}
-    answer(document, lambda: click.echo(f"{unit.name} is installed and runs; `orchestrator daemon status`"))
+    document = {"unit": str(name), "path": str(path), "installed": True}
+    answer(document, lambda: click.echo(f"{name} is installed and runs; `orchestrator daemon status`"))
 
 
 @daemon.command()
@@ -113,40 +131,45 @@ def uninstall(*, system: bool, dry_run: bool) -> None:
     """Take the unit away again. The sessions go on."""
     from orchestrator.client import installing  # noqa: PLC0415 - for this command alone
 
-    unit, path = _unit(system=system)
+    home = current().home_path()
+    check_exists(home)
+    name = _unit_name(home, system=system, makes=False)
+    path = systemd.unit_path(name)
     if dry_run:
-        first, *rest = [("system", " ".join(call)) for call in unit.disable()]
+        first, *rest = [("system", " ".join(call)) for call in name.disable()]
         _show_plan([first, ("files", f"remove {path}"), *rest] if path.exists() else [])
         return
-    removed = installing.uninstall(unit, path)
-    document = {"unit": unit.name, "path": str(path), "installed": False}
-    answer(document, lambda: click.echo(f"{unit.name} is gone" if removed else "it was not installed"))
+    removed = installing.uninstall(name, path)
+    document = {"unit": str(name), "path": str(path), "installed": False}
+    answer(document, lambda: click.echo(f"{name} is gone" if removed else _not_installed(home)))
+
+
+def _not_installed(home: Path) -> str:
+    other = systemd.installed(home)
+    where = f"; the {other.name.scope}'s {other.name} is" if other else ""
+    return f"it was not installed{where}"
 
 
 @daemon.command(hidden=True)
-def run() -> int:
-    """Be the daemon, in this process."""
+@click.option("--systemd", "whose", type=click.Choice([scope.value for scope in Scope]))
+def run(*, whose: str | None) -> int:
+    """Be the daemon, in this process; `--systemd` says whose unit runs it."""
     from orchestrator.api.serve import run as serve  # noqa: PLC0415 - all the heavy imports are behind it
 
-    return serve(current().home_path())
+    return serve(current().home_path(), systemd=whose)
 
 
-def _unit(*, system: bool) -> tuple[Unit, Path]:
-    """The unit of this data directory, run by this very installation, and where it stands."""
-    from platformdirs import user_config_path  # noqa: PLC0415 - as above
+def _unit_name(home: Path, *, system: bool, makes: bool) -> UnitName:
+    """`makes` gives the data directory its id, if it has none yet."""
+    from orchestrator.client.installing import as_owner  # noqa: PLC0415 - for two commands alone
+    from orchestrator.store.registry import JsonRegistry, known_project  # noqa: PLC0415 - as above
 
-    from orchestrator.store.registry import JsonRegistry  # noqa: PLC0415 - as above
-
-    home = current().home_path()
-    check_exists(home)
-    unit = Unit(
-        scope=Scope.SYSTEM if system else Scope.USER,
-        project_id=JsonRegistry(places.places(home)).project_id(),
-        home=home,
-        python=Path(sys.executable),
-        environment=os.environ,
-    )
-    return unit, unit.path(user_config_path())
+    places_there = places.places(home)
+    project = known_project(Path(places_there.project_file))
+    if not project and makes:
+        with as_owner(home):
+            project = JsonRegistry(places_there).project_id()
+    return UnitName(scope=Scope.SYSTEM if system else Scope.USER, project_id=project or UNKNOWN_PROJECT)
 
 
 def _show_plan(steps: list[tuple[str, str]]) -> None:
@@ -170,11 +193,19 @@ def _show(found: DaemonAnswer) -> None:
             ("socket", found["socket"]),
             ("project", found["project_id"]),
             ("started", found["started_at"]),
+            ("run by", _runner(found)),
             ("runtime", found["runtime"]),
             ("sessions", str(found["sessions"])),
             ("engine", f"{verdict} {engine['detail']}".strip()),
         ]
     )
+
+
+def _runner(found: DaemonAnswer) -> str:
+    unit = systemd.installed(Path(found["home"]))
+    if whose := found.get("systemd"):  # one of an earlier version does not say
+        return f"systemd, {unit.name if unit else 'a unit'} of the {whose}"
+    return f"a command; {unit.name} of the {unit.name.scope} does not run it" if unit else "a command"
 
 
 def _last(path: Path, lines: int) -> list[str]:

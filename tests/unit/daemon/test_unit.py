@@ -8,35 +8,51 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.daemon.unit import Scope, Unit, quoted
+from orchestrator.daemon.unit import Scope, Unit, UnitName, exec_start, is_for, quoted
 
 
 def unit(scope: Scope = Scope.USER, home: Path = Path("/srv/team"), **environment: str) -> Unit:
     return Unit(
-        scope=scope, project_id="0badcafe", home=home, python=Path(sys.executable), environment=environment
+        name=UnitName(scope=scope, project_id="0badcafe"),
+        home=home,
+        log=home / "outputs/daemon/daemon.log",
+        python=Path(sys.executable),
+        environment=environment,
+        user="ana",
     )
 
 
-def test_a_user_s_unit_is_kept_alive_without_a_login() -> None:
-    """It is among his own units, and lingering starts them at boot."""
+def test_a_user_s_unit_is_started_and_kept_alive_by_his_own_systemd() -> None:
+    """It is among his own units, and ends with whatever was running before."""
     made = unit()
-    assert made.path(Path("/home/ana/.config")) == Path(
+    assert made.name.path(Path("/home/ana/.config")) == Path(
         "/home/ana/.config/systemd/user/orchestrator-0badcafe.service"
     )
-    assert made.enable() == [
+    assert made.name.enable() == [
         ["systemctl", "--user", "daemon-reload"],
-        ["systemctl", "--user", "enable", "--now", "orchestrator-0badcafe.service"],
-        ["loginctl", "enable-linger"],
+        ["systemctl", "--user", "enable", "orchestrator-0badcafe.service"],
+        ["systemctl", "--user", "restart", "orchestrator-0badcafe.service"],
     ]
     assert "WantedBy=default.target" in made.text()
+    assert "User=" not in made.text()
+
+
+def test_a_unit_is_known_by_its_data_directory_and_by_who_wrote_it() -> None:
+    """Another's directory of the same project is a copy; another's Python is another version."""
+    text = unit(home=Path("/srv/50% team")).text()
+    assert is_for(text, Path("/srv/50% team"))
+    assert not is_for(text, Path("/srv/50% team 2"))
+    assert exec_start(Path(sys.executable), Path("/srv/50% team"), Scope.USER) in text.splitlines()
+    assert exec_start(Path("/old/python"), Path("/srv/50% team"), Scope.USER) not in text.splitlines()
 
 
 def test_a_system_s_unit_waits_for_the_engine() -> None:
     """Otherwise each boot would begin with an engine that does not answer."""
     made = unit(Scope.SYSTEM)
-    assert made.path(Path("/nowhere")) == Path("/etc/systemd/system/orchestrator-0badcafe.service")
+    assert made.name.path(Path("/nowhere")) == Path("/etc/systemd/system/orchestrator-0badcafe.service")
     assert "After=docker.service" in made.text()
-    assert made.disable()[0] == ["systemctl", "disable", "--now", "orchestrator-0badcafe.service"]
+    assert "User=ana" in made.text()  # what the daemon writes stays the owner's
+    assert made.name.disable()[0][-3:] == ["disable", "--now", "orchestrator-0badcafe.service"]
 
 
 def test_only_what_the_daemon_needs_of_the_environment_is_written_down() -> None:
@@ -46,6 +62,10 @@ def test_only_what_the_daemon_needs_of_the_environment_is_written_down() -> None
     assert 'Environment="DOCKER_HOST=unix:///run/d.sock"' in text
     assert 'Environment="PATH=/a$b"' in unit(PATH="/a$b").text()  # nothing is replaced there
     assert "sk-1" not in text
+    settings = unit(ORCHESTRATOR_MODEL__NAME="m 1", ORCHESTRATOR_HOME="/h", ORCHESTRATOR_SENDER="ana").text()
+    assert [line for line in settings.splitlines() if line.startswith("Environment=")] == [
+        'Environment="ORCHESTRATOR_MODEL__NAME=m 1"'
+    ]
 
 
 @pytest.mark.parametrize("scope", Scope)
@@ -59,8 +79,8 @@ def test_systemd_takes_it_whatever_the_data_directory_is_called(
     home = tmp_path / name
     home.mkdir()
     made = unit(scope, home, PATH="/usr/local/bin:/usr/bin", DOCKER_HOST="unix:///run/docker 1.sock")
-    assert complaints(tmp_path, made.name, made.text(), scope) == []
-    assert complaints(tmp_path, made.name, made.text().replace('"-P"', '"-P'), scope) != []
+    assert complaints(tmp_path, str(made.name), made.text(), scope) == []
+    assert complaints(tmp_path, str(made.name), made.text().replace('"-P"', '"-P'), scope) != []
 
 
 def complaints(folder: Path, name: str, text: str, scope: Scope) -> list[str]:
