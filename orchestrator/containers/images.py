@@ -82,7 +82,7 @@ class DockerImages:
         here = await exists(self._connection, name)
         if image and here:
             await self._check(image, agent_uid)
-        return Outlook(image=name, here=here, cpus=int(info["NCPU"]))
+        return Outlook(image=name, here=here, cpus=int(info["NCPU"]), memory=int(info.get("MemTotal") or 0))
 
     async def source(self, image: str, agent_uid: int) -> list[str]:
         """The command lines of what `ensure` would do about an image that is not here.

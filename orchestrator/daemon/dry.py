@@ -36,6 +36,7 @@ from orchestrator.workspaces.git import GitWorkspaces
 NO_MODEL = "http://model.invalid/v1"
 #: So that the default limits fit on any machine.
 LEAST_CPUS = 2
+LEAST_MEMORY = 2 * 1024**3
 
 
 class DryAgents:
@@ -76,7 +77,10 @@ def dry_world(home: Home, rules: Rules) -> World:
         rules=replace(rules, base_url=rules.base_url or NO_MODEL),
         clock=SystemClock(),
         engine=MemoryEngine(started=agents.start),
-        images=MemoryImages(cpus=max(os.cpu_count() or 1, LEAST_CPUS)),
+        images=MemoryImages(
+            cpus=max(os.cpu_count() or 1, LEAST_CPUS),
+            memory=max(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), LEAST_MEMORY),
+        ),
         registry=JsonRegistry(home),
         store=SqliteEventStore(Path(home.database)),
         folders=FileFolders(home),

@@ -23,8 +23,8 @@ from orchestrator.sessions.launch_plan import (
     check_files,
     check_limits,
     check_origin,
-    check_processors,
     check_role_free,
+    check_room,
     launch_steps,
     login,
 )
@@ -123,7 +123,7 @@ async def prepare(fleet: Fleet, order: Order) -> Prepared:
         check_apart(world.home, order.workspace, own_clone=bool(order.branch))
     await world.engine.facts()  # an engine that is away says so before anything is claimed
     outlook = await world.images.foresee(session.image, session.agent_uid)
-    check_processors(session.policies.limits, outlook.cpus)
+    check_room(session.policies.limits, outlook)
     return Prepared(order=order, session=session, warnings=tuple(warnings), outlook=outlook)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from orchestrator.core.errors import InvalidInput, RoleBusy
 from orchestrator.core.places import CODEX_HOME, CODEX_LOGIN, SECRETS, Home
 from orchestrator.core.policies import Limits
-from orchestrator.core.ports import ContainerPlan
+from orchestrator.core.ports import ContainerPlan, Outlook
 from orchestrator.core.session import Session
 from orchestrator.sessions.step import Step
 from orchestrator.sessions.world import World
@@ -22,6 +22,7 @@ LEAST_MEMORY = 64 * 1024**2
 LEAST_CPUS = 0.01
 LEAST_PIDS = 32
 LARGEST_SECRET = 1 << 20
+GIB = 1024**3
 
 _SECRET_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _NO_REF = re.compile(r"^[-/.]|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|/\.|@\{|\.lock(?:/|$)|[/.]$|^@$")
@@ -56,11 +57,21 @@ def check_limits(limits: Limits) -> None:
         )
 
 
-def check_processors(limits: Limits, there: int) -> None:
-    if limits.cpus > there:
+def check_room(limits: Limits, engine: Outlook) -> None:
+    """`InvalidInput` where a limit is more than the engine's whole machine.
+
+    A machine's memory is a little less than what it is called after, so it counts in whole GiB, rounded up.
+    """
+    if limits.cpus > engine.cpus:
         raise InvalidInput(
-            f"{limits.cpus:g} processors are more than the engine has: {there}",
-            hint=f"`--cpus {there}` at most, or the setting agent.cpus",
+            f"{limits.cpus:g} processors are more than the engine has: {engine.cpus}",
+            hint=f"`--cpus {engine.cpus}` at most, or the setting agent.cpus",
+        )
+    there = -(-engine.memory // GIB)
+    if there and limits.memory > there * GIB:
+        raise InvalidInput(
+            f"{limits.memory:,} bytes of memory are more than the engine has: {there} GiB",
+            hint=f"`--memory {there}g` at most, or the setting agent.memory",
         )
 
 

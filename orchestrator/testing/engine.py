@@ -236,9 +236,10 @@ class MemoryEngine:
 class MemoryImages:
     """Every image exists, but those named in `missing`."""
 
-    def __init__(self, *, missing: Sequence[str] = (), cpus: int = 4) -> None:
+    def __init__(self, *, missing: Sequence[str] = (), cpus: int = 4, memory: int = 8 * 1024**3) -> None:
         self.missing = set(missing)
         self._cpus = cpus
+        self._memory = memory
         self.next_failure: OrchestratorError | None = None
 
     async def ensure(self, image: str, agent_uid: int, progress: Progress) -> str:
@@ -253,7 +254,7 @@ class MemoryImages:
 
     async def foresee(self, image: str, agent_uid: int) -> Outlook:
         name = image or f"orchestrator-agent:memory-{agent_uid}"
-        return Outlook(image=name, here=name not in self.missing, cpus=self._cpus)
+        return Outlook(image=name, here=name not in self.missing, cpus=self._cpus, memory=self._memory)
 
     async def source(self, image: str, agent_uid: int) -> list[str]:  # noqa: ARG002 - the port's
         raise ImageUnavailable(f"{image} is not here and cannot be pulled")

@@ -123,11 +123,15 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What a launch would find: its image, whether that is here, and the engine's processors."""
+    """What a launch would find: its image, whether that is here, and what the engine's machine has.
+
+    `memory` is in bytes, 0 where the engine does not say.
+    """
 
     image: str
     here: bool
     cpus: int
+    memory: int
 
 
 class Images(Protocol):
