@@ -11,7 +11,7 @@ from typing import Any
 import docker
 import docker.errors
 
-from orchestrator.containers import labels, network, resources
+from orchestrator.containers import fitness, labels, network, resources
 from orchestrator.containers.connection import SLOW, Connection, settled
 from orchestrator.containers.hardening import SUPERVISOR_USER, host_config
 from orchestrator.containers.stream import HeldProgram, Taken, take
@@ -30,16 +30,23 @@ class DockerEngine:
 
     def __init__(self, connection: Connection | None = None) -> None:
         self._connection = connection or Connection()
+        self._fit: dict[str, tuple[str, ...]] = {}
 
     async def facts(self) -> EngineFacts:
         version, info = await self._connection.call(lambda c: (c.version(), c.info()))
         return EngineFacts(
             version=version["Version"],
             api_version=version["ApiVersion"],
-            maps_users=_maps_users(info),
+            maps_users=maps_users(info),
             cgroup_version=info.get("CgroupVersion", "1"),
             warnings=tuple(info.get("Warnings") or ()),
         )
+
+    async def fit(self, folder: str) -> tuple[str, ...]:
+        if folder not in self._fit:
+            where = str(self._connection.address)
+            self._fit[folder] = await self._connection.call(lambda c: fitness.check(c, folder, where))
+        return self._fit[folder]
 
     async def containers(self, project_id: str) -> list[Container]:
         wanted = {"label": f"{labels.PROJECT}={project_id}"}
@@ -183,9 +190,9 @@ async def _talk(program: HeldProgram, stdin: bytes) -> bytes:
     return b"".join(chunks)
 
 
-def _maps_users(info: Mapping[str, Any]) -> bool:
+def maps_users(info: Mapping[str, Any]) -> bool:
     options = {str(option).partition(",")[0] for option in info.get("SecurityOptions") or ()}
-    return bool(options & {"name=rootless", "name=userns"}) or info.get("OperatingSystem") == "Docker Desktop"
+    return "name=rootless" in options or info.get("OperatingSystem") == "Docker Desktop"
 
 
 def _container(said: dict[str, Any]) -> Container:
