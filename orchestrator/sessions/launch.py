@@ -105,7 +105,7 @@ async def prepare(fleet: Fleet, order: Order) -> Prepared:
     Raises:
         InvalidInput: the login, a limit, a secret's file, the branch or the workspace cannot be used.
         SessionNotFound, SelectorAmbiguous: of the parent; see `draft_session`.
-        EngineUnreachable: the engine is away.
+        EngineUnreachable, EngineUnfit: the engine is away; no session can live on it.
         ImageUnavailable: the named image is here, and cannot hold an agent of ours.
     """
     world = fleet.world
@@ -116,12 +116,16 @@ async def prepare(fleet: Fleet, order: Order) -> Prepared:
     session = draft_session(world, order)
     warnings = _warnings(session)
     if order.workspace:
-        found = await asyncio.to_thread(world.workspaces.check, order.workspace, session.agent_uid)
-        warnings += [] if order.branch else found  # a clone is the agent's own, whoever owns its origin
+        await asyncio.to_thread(world.workspaces.check, order.workspace)
         if order.branch:
             await asyncio.to_thread(check_origin, order.workspace)
         check_apart(world.home, order.workspace, own_clone=bool(order.branch))
-    await world.engine.facts()  # an engine that is away says so before anything is claimed
+    facts = await world.engine.facts()  # an engine that is away says so before anything is claimed
+    warnings += await world.engine.fit(str(world.home.root))
+    if order.workspace and not order.branch:  # a clone is the agent's own, whoever owns its origin
+        look = world.workspaces.check_for_agent
+        given = (order.workspace, session.agent_uid)
+        warnings += await asyncio.to_thread(look, *given, maps_users=facts.maps_users)
     outlook = await world.images.foresee(session.image, session.agent_uid)
     check_room(session.policies.limits, outlook)
     return Prepared(order=order, session=session, warnings=tuple(warnings), outlook=outlook)

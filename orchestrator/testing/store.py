@@ -331,11 +331,13 @@ class InMemoryWorkspaces(_Failing):
         self.known = {path: list(warnings) for path, warnings in (known or {}).items()}
         self.clones: dict[str, tuple[str, str]] = {}
 
-    def check(self, path: str, agent_uid: int) -> list[str]:  # noqa: ARG002 - the port's
+    def check(self, path: str) -> None:
         if not path.startswith("/"):
             raise InvalidInput(f"the workspace {path!r} is not an absolute path")
         if path not in self.known:
             raise InvalidInput(f"the workspace {path} does not exist", hint="create it, or name another one")
+
+    def check_for_agent(self, path: str, agent_uid: int, *, maps_users: bool) -> list[str]:  # noqa: ARG002 - the port's
         return list(self.known[path])
 
     def clone(self, origin: str, target: str, branch: str, agent_uid: int) -> None:  # noqa: ARG002 - the port's

@@ -1,14 +1,20 @@
 """Agents' workspaces: a folder that is given is checked, a clone is made with git and given to the agent."""
 
+import errno
 import os
+import stat
 import subprocess
 from pathlib import Path
 
 from orchestrator.core.errors import InvalidInput, OrchestratorError, TimedOut
+from orchestrator.workspaces.access import Folder, access_list, judge
 
 GIT_SECONDS = 300.0
 LOOK_SECONDS = 10.0
 DEFAULT_BRANCH = "main"
+
+_POSIX_LISTS = frozenset({"system.posix_acl_access", "system.posix_acl_default"})
+_NO_LIST = frozenset({errno.ENODATA, errno.EOPNOTSUPP})
 
 
 class WorkspaceUnusable(OrchestratorError):
@@ -20,8 +26,8 @@ class WorkspaceUnusable(OrchestratorError):
 class GitWorkspaces:
     """The `Workspaces` port on this host's file system."""
 
-    def check(self, path: str, agent_uid: int) -> list[str]:
-        """Warnings about a workspace that is given.
+    def check(self, path: str) -> None:
+        """Whether it is a folder within this user's reach.
 
         Raises:
             InvalidInput: it is relative, missing, not a folder, or this user cannot read it.
@@ -29,17 +35,31 @@ class GitWorkspaces:
         given = Path(path)
         if not given.is_absolute():
             raise InvalidInput(f"the workspace {path!r} is not an absolute path")
-        if not given.is_dir():
-            what = "is not a folder" if given.exists() else "does not exist"
-            raise InvalidInput(f"the workspace {path} {what}", hint="create it, or name another one")
+        try:
+            found = given.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise InvalidInput(
+                f"the workspace {path} does not exist", hint="create it, or name another one"
+            ) from None
+        except (OSError, ValueError) as exc:
+            reason = getattr(exc, "strerror", "") or str(exc)
+            raise InvalidInput(f"the workspace {path} cannot be reached by this user: {reason}") from exc
+        if not stat.S_ISDIR(found.st_mode):
+            raise InvalidInput(f"the workspace {path} is not a folder", hint="create it, or name another one")
         if not os.access(given, os.R_OK | os.X_OK):
             raise InvalidInput(f"the workspace {path} cannot be read by this user")
-        owner = given.stat().st_uid
-        if owner != agent_uid and not given.stat().st_mode & 0o002:
-            return [
-                f"{path} belongs to uid {owner}; the agent works as uid {agent_uid} and may not write there"
-            ]
-        return []
+
+    def check_for_agent(self, path: str, agent_uid: int, *, maps_users: bool) -> list[str]:
+        """Warnings about a folder that the agent is to work in itself; `access` says what is decided how.
+
+        Raises:
+            InvalidInput: the agent cannot come in, or the folder is gone by now.
+        """
+        try:
+            folder = _look(path)
+        except OSError as exc:
+            raise InvalidInput(f"the workspace {path} cannot be looked at: {exc.strerror}") from exc
+        return judge(path, folder, agent_uid, maps_users=maps_users)
 
     def clone(self, origin: str, target: str, branch: str, agent_uid: int) -> None:
         """Make the agent's own clone of `origin`, or an empty repository, with `branch` checked out.
@@ -73,6 +93,26 @@ class GitWorkspaces:
             return _git("-C", path, "symbolic-ref", "--short", "-q", "HEAD", seconds=LOOK_SECONDS).strip()
         except OrchestratorError:
             return ""
+
+
+def _look(path: str) -> Folder:
+    found = Path(path).stat()
+    lists = {name for name in os.listxattr(path) if "acl" in name}
+    try:
+        listed = access_list(os.getxattr(path, "system.posix_acl_access"))
+    except ValueError:
+        listed, lists = (), lists | {"unreadable"}
+    except OSError as exc:
+        if exc.errno not in _NO_LIST:
+            raise
+        listed = ()
+    return Folder(
+        owner=found.st_uid,
+        group=found.st_gid,
+        mode=found.st_mode,
+        entries=listed,
+        other_rules=not lists <= _POSIX_LISTS,
+    )
 
 
 def _git(

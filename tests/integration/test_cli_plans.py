@@ -25,6 +25,7 @@ def steps(team: Team, *argv: str) -> list[tuple[str, str]]:
         (["w", "--pids", "0"], 2, "invalid_input", "processes are too few"),
         (["w", "--workspace", "/nonexistent"], 2, "invalid_input", "does not exist"),
         (["w", "--workspace", "."], 2, "invalid_input", "sessions' own folders"),
+        (["w", "--workspace", "shut"], 2, "invalid_input", "may not come into the workspace"),
         (["w", "--workspace", "/usr", "--branch", "b"], 2, "invalid_input", "is no git repository"),
         (["w", "--branch", "a..b"], 2, "invalid_input", "cannot name a branch"),
         (["w", "--parent", "nobody"], 4, "session_not_found", "no session is called"),
@@ -40,6 +41,7 @@ def test_a_dry_launch_refuses_what_a_launch_refuses(
     """With the same words and the same exit code; each says what to do instead, or what was not there."""
     (shared.home / "large").write_bytes(bytes(1024 * 1024 + 1))
     (shared.home / "small").touch()
+    (shared.home / "shut").mkdir(mode=0o700, exist_ok=True)
     real, dry = shared("launch", *argv, "--json"), shared("launch", *argv, "--json", "--dry-run")
     assert (real.returncode, real.stdout) == (status, b"")
     error = json.loads(real.stderr)["error"]

@@ -1,7 +1,10 @@
 """Workspaces on real git."""
 
 import os
+import struct
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from orchestrator.core.errors import InvalidInput
 from orchestrator.workspaces.git import GitWorkspaces
 
 UID = 1000 if os.geteuid() == 0 else os.geteuid()
+NOBODY = 65534
 
 
 def git(folder: Path, *args: str) -> str:
@@ -80,13 +84,87 @@ def test_a_given_workspace_must_be_a_folder(tmp_path: Path) -> None:
         (str(tmp_path / "f"), "folder"),
     ):
         with pytest.raises(InvalidInput, match=word):
-            GitWorkspaces().check(path, UID)
+            GitWorkspaces().check(path)
 
 
-def test_a_workspace_of_another_owner_is_warned_about(tmp_path: Path) -> None:
+def test_a_workspace_that_this_user_cannot_reach_is_refused(tmp_path: Path) -> None:
+    """A path with no end is as much out of reach as one behind a closed folder."""
+    (tmp_path / "loop").symlink_to("loop")
+    for path in (tmp_path / "loop", tmp_path / ("x" * 300), tmp_path / "nul\0"):
+        with pytest.raises(InvalidInput, match="cannot be reached by this user"):
+            GitWorkspaces().check(str(path))
+
+
+def test_a_workspace_behind_a_closed_folder_is_refused_to_a_user_without_roots_power(tmp_path: Path) -> None:
+    """In one line, as any other."""
+    (tmp_path / "closed" / "in").mkdir(parents=True)
+    (tmp_path / "closed").chmod(0o000)
+    try:
+        with unprivileged(), pytest.raises(InvalidInput, match="by this user: Permission denied"):
+            GitWorkspaces().check(str(tmp_path / "closed" / "in"))
+    finally:
+        (tmp_path / "closed").chmod(0o700)
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """As a user without root's power over files."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> Path:
+    """A folder that is open to read and to enter."""
+    folder = tmp_path / "given"
+    folder.mkdir()
+    folder.chmod(0o755)
+    return folder
+
+
+def test_a_workspace_of_another_owner_is_warned_about(given: Path) -> None:
     """The agent works under its own uid."""
-    assert GitWorkspaces().check(str(tmp_path), os.geteuid()) == []
-    assert "may not write" in GitWorkspaces().check(str(tmp_path), 54321)[0]
+    assert GitWorkspaces().check_for_agent(str(given), os.geteuid(), maps_users=False) == []
+    said = GitWorkspaces().check_for_agent(str(given), 54321, maps_users=False)
+    assert said == [
+        f"{given} belongs to uid {os.geteuid()}; the agent works as uid 54321 and may not write there"
+    ]
+
+
+def test_a_workspace_that_is_closed_to_the_agent_is_refused_with_what_to_do(given: Path) -> None:
+    """As its bits are; the folders above it do not matter, since the engine mounts it."""
+    given.chmod(0o700)
+    with pytest.raises(
+        InvalidInput, match=r"the agent \(uid 54321\) may not come into the workspace"
+    ) as caught:
+        GitWorkspaces().check_for_agent(str(given), 54321, maps_users=False)
+    assert caught.value.hint == f"`chmod a+rx {given}`, or `--branch NAME` for a clone of the agent's own"
+    given.chmod(0o755)
+    given.parent.chmod(0o700)
+    assert GitWorkspaces().check_for_agent(str(given), 54321, maps_users=False) != []
+
+
+def test_an_access_list_lets_in_whom_the_bits_would_not(given: Path) -> None:
+    """It is the folder's own that is read."""
+    given.chmod(0o700)
+    listed = [(0x01, 7, -1), (0x02, 5, 54321), (0x02, 1, 0), (0x04, 0, -1), (0x10, 5, -1), (0x20, 0, -1)]
+    packed = b"".join(struct.pack("<HHi", *entry) for entry in listed)
+    os.setxattr(given, "system.posix_acl_access", struct.pack("<I", 2) + packed)
+    assert len(GitWorkspaces().check_for_agent(str(given), 54321, maps_users=False)) == 1
+    with pytest.raises(InvalidInput, match="may not come into"):
+        GitWorkspaces().check_for_agent(str(given), 54322, maps_users=False)
+
+
+def test_a_workspace_that_vanished_is_refused(given: Path) -> None:
+    """Between two looks at it."""
+    given.rmdir()
+    with pytest.raises(InvalidInput, match="No such file"):
+        GitWorkspaces().check_for_agent(str(given), UID, maps_users=False)
 
 
 def test_the_branch_of_a_folder_is_what_its_head_names(tmp_path: Path) -> None:

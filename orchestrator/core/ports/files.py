@@ -61,8 +61,14 @@ class Folders(Protocol):
 class Workspaces(Protocol):
     """The folders that agents work in. All paths are on the engine's host."""
 
-    def check(self, path: str, agent_uid: int) -> list[str]:
-        """Warnings about a workspace that is given; `InvalidInput` where it cannot be one."""
+    def check(self, path: str) -> None:
+        """`InvalidInput` where a path that is given is no folder, or none that this user can read."""
+
+    def check_for_agent(self, path: str, agent_uid: int, *, maps_users: bool) -> list[str]:
+        """Warnings about a folder that is mounted as it is; `InvalidInput` where the agent cannot come in.
+
+        `maps_users` is the engine's, see `EngineFacts`.
+        """
 
     def clone(self, origin: str, target: str, branch: str, agent_uid: int) -> None:
         """Make the agent's own clone of a repository (or an empty one) on a branch of its own."""
