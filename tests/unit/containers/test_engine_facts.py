@@ -12,12 +12,13 @@ from orchestrator.containers.engine import maps_users
     [
         ({"SecurityOptions": ["name=seccomp,profile=default", "name=cgroupns"]}, False),
         ({"SecurityOptions": None}, False),
+        ({"SecurityOptions": ["name=userns"]}, False),
         ({"OperatingSystem": "Debian GNU/Linux 12 (bookworm)"}, False),
         ({"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}, True),
-        ({"SecurityOptions": ["name=userns"]}, True),
+        ({"SecurityOptions": ["name=userns"]}, False),
         ({"OperatingSystem": "Docker Desktop"}, True),
     ],
 )
 def test_an_engine_that_maps_users_is_known_by_its_info(info: dict[str, Any], *, maps: bool) -> None:
-    """Rootless, with `userns-remap`, or in a desktop's virtual machine."""
+    """Rootless, or in a desktop's virtual machine; from `userns-remap` agents are exempt."""
     assert maps_users(info) is maps
