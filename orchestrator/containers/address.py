@@ -27,8 +27,18 @@ class Address:
     named_by: str = ""
     fault: OrchestratorError | None = None
 
+    @property
+    def usual(self) -> bool:
+        """The docker command finds it without being told."""
+        return not self.named_by and self.url == f"unix://{DEFAULT_SOCKET}"
+
     def __str__(self) -> str:
         return f"{self.url} ({self.named_by})" if self.named_by else self.url
+
+
+def choose(setting: str, environ: Mapping[str, str]) -> Address:
+    """The engine of the settings where they name one, else what the environment says."""
+    return given(setting, environ, "engine.host") if setting else find(environ)
 
 
 def find(environ: Mapping[str, str], default: Path = DEFAULT_SOCKET) -> Address:

@@ -44,7 +44,7 @@ class Connection:
     """A docker-py client that is made at the first call and shared by all of them."""
 
     def __init__(self, url: str | None = None, *, silence: float = SILENCE) -> None:
-        self.address = address.given(url, os.environ, "engine.host") if url else address.find(os.environ)
+        self.address = address.choose(url or "", os.environ)
         self._silence = silence
         self._lock = threading.Lock()
         self._client: docker.APIClient | None = None
@@ -81,7 +81,7 @@ class Connection:
         except OrchestratorError:
             raise
         except FOREIGN as exc:
-            raise translate(exc, str(self.address)) from exc
+            raise translate(exc, self.address) from exc
         raise AssertionError("tenacity ends with a result or an error")
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import docker.errors
 import requests
 
+from orchestrator.containers.address import Address
 from orchestrator.core.errors import (
     ContainerGone,
     EngineRefused,
@@ -20,6 +21,8 @@ from orchestrator.core.errors import (
 #: What docker-py lets through; anything else is a bug of ours and is not translated.
 FOREIGN = (docker.errors.DockerException, requests.RequestException, OSError)
 
+#: An engine's word for the source of a bind mount that its machine does not have.
+NOT_SEEN = "bind source path does not exist"
 _MISSING_THINGS = ("no such container", "no such exec instance")
 
 
@@ -42,25 +45,30 @@ def never_arrived(exc: BaseException) -> bool:
     return any(isinstance(one, ConnectionRefusedError | FileNotFoundError) for one in causes(exc))
 
 
-def translate(exc: Exception, url: str) -> OrchestratorError:
+def translate(exc: Exception, address: Address) -> OrchestratorError:
     """The error to raise instead, with the next step for the person in its hint."""
     if isinstance(exc, docker.errors.APIError):
         return _refused(exc)
     under = list(causes(exc))
     if any(isinstance(one, PermissionError) for one in under):
         return EngineUnreachable(
-            f"this user may not use the container engine at {url}",
+            f"this user may not use the container engine at {address}",
             hint="run `sudo usermod -aG docker $USER`, then log in again",
         )
     if any(isinstance(one, requests.Timeout | TimeoutError) for one in under):
         return TimedOut(
-            f"the container engine at {url} did not answer in time",
+            f"the container engine at {address} did not answer in time",
             hint="look at `docker info`; a paused container or a busy disk can hold it up",
         )
     return EngineUnreachable(
-        f"the container engine at {url} does not answer",
-        hint="start Docker (`sudo systemctl start docker`; in a clone `scripts/setup`), or set DOCKER_HOST",
+        f"the container engine at {address} does not answer",
+        hint=_start_it(address),
     )
+
+
+def _start_it(address: Address) -> str:
+    start = "start Docker (`sudo systemctl start docker`; in a clone `scripts/setup`)"
+    return f"{start}, or {f'correct {address.named_by}' if address.named_by else 'set DOCKER_HOST'}"
 
 
 def _refused(exc: docker.errors.APIError) -> OrchestratorError:
@@ -69,4 +77,5 @@ def _refused(exc: docker.errors.APIError) -> OrchestratorError:
         return ImageUnavailable(f"the engine has no such image: {said}", hint="`orchestrator image build`")
     if isinstance(exc, docker.errors.NotFound) and any(t in said.lower() for t in _MISSING_THINGS):
         return ContainerGone(said, hint="`orchestrator resume-all` makes it again from the registry")
-    return EngineRefused(f"the container engine refused: {said}")
+    hint = "the engine has to find it under the same path as this machine" if NOT_SEEN in said else ""
+    return EngineRefused(f"the container engine refused: {said}", hint=hint)

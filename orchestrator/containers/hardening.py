@@ -18,6 +18,8 @@ SUPERVISOR_USER = "root"
 #: Root inside may become the agent and end its processes; it may do nothing else that root can.
 CAPABILITIES = ("SETUID", "SETGID", "KILL")
 HOST_GATEWAY = {"host.docker.internal": "host-gateway"}
+#: The files that are shared have one owner on both sides, also where the engine maps users.
+USER_NAMESPACE = "host"
 RESTART = "on-failure"
 LOG_DRIVER = "json-file"
 LOG_OPTIONS = {"max-size": "10m", "max-file": "2", "mode": "non-blocking"}
@@ -56,6 +58,7 @@ def host_config(plan: ContainerPlan, seccomp: str, api_version: str) -> HostConf
         log_config=LogConfig(type=LOG_DRIVER, config=LOG_OPTIONS),
         extra_hosts=HOST_GATEWAY,
         network_mode=plan.network,
+        userns_mode=USER_NAMESPACE,
     )
 
 
@@ -74,7 +77,7 @@ def command_line(plan: ContainerPlan, seccomp_file: str) -> list[str]:
         read_only = ",readonly" if mount.read_only else ""
         argv += ["--mount", f"type=bind,source={mount.source},target={mount.target}{read_only}"]
     argv += ["--network", plan.network, *(f"--add-host={n}:{a}" for n, a in HOST_GATEWAY.items())]
-    argv += ["--restart", RESTART, "--log-driver", LOG_DRIVER]
+    argv += ["--userns", USER_NAMESPACE, "--restart", RESTART, "--log-driver", LOG_DRIVER]
     argv += [f"--log-opt={key}={value}" for key, value in LOG_OPTIONS.items()]
     for key, value in plan.labels.items():
         argv += ["--label", f"{key}={value}"]

@@ -9,7 +9,7 @@ from ulid import ULID
 
 from orchestrator.codex.config import config_toml
 from orchestrator.codex_connection.control import Control
-from orchestrator.containers import hardening, labels, plan, resources
+from orchestrator.containers import address, hardening, labels, plan, resources
 from orchestrator.containers.connection import Connection
 from orchestrator.containers.engine import DockerEngine
 from orchestrator.containers.images import DockerImages
@@ -83,13 +83,19 @@ def rules(settings: Settings) -> Rules:
         base_url=model.base_url,
         login=codex_login(model.auth_file),
         model_key=str(Path(model.key_file).expanduser()) if model.key_file else "",
-        engine_host=settings.engine.host,
+        engine_host=_engine_host(settings.engine.host),
         image=agent.image,
         agent_uid=os.geteuid() or DEFAULT_AGENT_UID,
         queue_limit=settings.send.queue_limit,
         rate_per_minute=settings.send.rate_per_minute,
         settle_seconds=settings.send.settle_seconds,
     )
+
+
+def _engine_host(setting: str) -> str:
+    """For the docker command of somebody's terminal; empty where it finds the engine by itself."""
+    found = address.choose(setting, os.environ)
+    return "" if found.usual else found.url
 
 
 def config(session: Session) -> str:

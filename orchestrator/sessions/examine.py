@@ -52,9 +52,14 @@ async def examine(fleet: Fleet, *, asks_model: bool = True) -> list[Check]:
 async def _engine(fleet: Fleet) -> Check:
     try:
         facts = await fleet.world.engine.facts()
+        warnings = await fleet.world.engine.fit(str(fleet.world.home.root))
     except OrchestratorError as exc:
         return Check(name="engine", status="fail", detail=exc.message, fix=exc.hint)
-    detail = f"{facts.version} (API {facts.api_version}, cgroup v{facts.cgroup_version})"
+    where = f" at {fleet.world.rules.engine_host}" if fleet.world.rules.engine_host else ""
+    detail = f"{facts.version}{where} (API {facts.api_version}, cgroup v{facts.cgroup_version})"
+    if warnings:
+        fix = "nothing, or choose another engine with DOCKER_HOST"
+        return Check(name="engine", status="warn", detail="; ".join((detail, *warnings)), fix=fix)
     return Check(name="engine", status="ok", detail=detail)
 
 

@@ -131,6 +131,10 @@ class MemoryEngine:
         self._maybe_fail()
         return EngineFacts(version="memory", api_version="0", maps_users=False, cgroup_version="2")
 
+    async def fit(self, folder: str) -> tuple[str, ...]:  # noqa: ARG002 - it runs in this very process
+        self._maybe_fail()
+        return ()
+
     async def containers(self, project_id: str) -> list[Container]:
         self._maybe_fail()
         return [b.seen for b in self._boxes.values() if b.plan.labels.get(PROJECT_LABEL) == project_id]

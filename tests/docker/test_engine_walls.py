@@ -66,6 +66,7 @@ async def test_the_engine_confirms_every_wall(shell: Shell, plan: ContainerPlan)
     assert {cap.removeprefix("CAP_") for cap in host["CapAdd"]} == {"SETUID", "SETGID", "KILL"}
     assert host["SecurityOpt"] == ["no-new-privileges:true"]
     assert host["ReadonlyRootfs"]
+    assert host["UsernsMode"] == "host"
     assert not host["Privileged"]
     assert (host["Memory"], host["MemorySwap"]) == (MEMORY, MEMORY)
     assert (host["PidsLimit"], host["NanoCpus"]) == (32, 500_000_000)

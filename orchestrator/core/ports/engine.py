@@ -56,8 +56,8 @@ class Finished:
 class EngineFacts:
     """The engine's version and what it can do for us.
 
-    `maps_users` holds where a uid in a container may be another one on the host: a rootless engine, one with
-    `userns-remap`, or a desktop's, which shares folders with a virtual machine.
+    `maps_users` holds where a uid in an agent's container may be another one on the host: with a rootless
+    engine, or a desktop's, which shares folders with a virtual machine. `userns-remap` is not for agents.
     """
 
     version: str
@@ -97,6 +97,12 @@ class Engine(Protocol):
     """The container engine. Containers are named by name or id; a missing one raises `ContainerGone`."""
 
     async def facts(self) -> EngineFacts: ...
+    async def fit(self, folder: str) -> tuple[str, ...]:
+        """Warnings about sessions here whose folders are in `folder`; the engine is asked once.
+
+        `EngineUnfit` where none can live here: nothing of it was made.
+        """
+
     async def containers(self, project_id: str) -> list[Container]: ...
     async def inspect(self, name: str) -> Container: ...
     async def create(self, plan: ContainerPlan) -> str:

@@ -6,6 +6,7 @@ import pytest
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
+from orchestrator.containers.address import Address
 from orchestrator.containers.faults import never_arrived, translate
 from orchestrator.core.errors import (
     ContainerGone,
@@ -16,7 +17,7 @@ from orchestrator.core.errors import (
     TimedOut,
 )
 
-URL = "unix:///nowhere.sock"
+WHERE = Address("unix:///nowhere.sock")
 
 
 def buried(cause: Exception) -> DockerException:
@@ -43,14 +44,30 @@ ROWS: list[tuple[Exception, type[OrchestratorError]]] = [
 @pytest.mark.parametrize(("foreign", "ours"), ROWS, ids=lambda row: getattr(row, "__name__", ""))
 def test_each_failure_of_the_engine_has_an_error_of_ours(foreign: Any, ours: type[OrchestratorError]) -> None:
     """The leaf decides the exit code, the hint says what to do."""
-    found = translate(foreign, URL)
+    found = translate(foreign, WHERE)
     assert type(found) is ours
     assert "\n" not in found.message
 
 
 def test_a_person_without_the_right_is_told_which_group() -> None:
     """It is the commonest trouble on a new machine."""
-    assert "usermod -aG docker" in translate(buried(PermissionError(13, "no")), URL).hint
+    assert "usermod -aG docker" in translate(buried(PermissionError(13, "no")), WHERE).hint
+
+
+def test_what_named_an_absent_engine_is_to_be_corrected() -> None:
+    """Setting another variable would not help."""
+    away = ConnectionRefusedError(111, "Connection refused")
+    named = Address("unix:///nowhere.sock", "docker context desktop")
+    assert translate(away, named).hint.endswith(", or correct docker context desktop")
+    assert translate(away, WHERE).hint.endswith(", or set DOCKER_HOST")
+
+
+def test_a_folder_that_the_engine_does_not_find_is_told_with_what_to_do() -> None:
+    """It is on this machine, and the engine's machine is another one, or sees other folders."""
+    said = 'invalid mount config for type "bind": bind source path does not exist: /home/ana/shop'
+    found = translate(APIError("400", explanation=said), WHERE)
+    assert "/home/ana/shop" in found.message
+    assert found.hint == "the engine has to find it under the same path as this machine"
 
 
 def test_only_what_never_arrived_is_tried_again() -> None:
