@@ -6,9 +6,9 @@ lies above the folder does not matter: the engine resolves the way there.
 - The agent, with its own uid, the group of the same number and no other, reads it.
 - The supervisor, as uid and gid 0, enters it to start codex there.
 
-The uids are those of the folder's host. Where the engine maps those of agents (see `EngineFacts`), or the file
-system keeps access rules of its own beside these, the same bits may mean yes or no: then a no is only a warning,
-and a launch tells. Elsewhere a no is certain, and said before anything is started.
+The uids are those of the folder's host. Where the engine maps those of agents (see `EngineFacts`), or the
+file system keeps access rules of its own beside these, the same bits may mean yes or no: then a no is only a
+warning, and a launch tells. Elsewhere a no is certain, and said before anything is started.
 """
 
 import shlex

@@ -12,7 +12,6 @@ from orchestrator.containers.engine import maps_users
     [
         ({"SecurityOptions": ["name=seccomp,profile=default", "name=cgroupns"]}, False),
         ({"SecurityOptions": None}, False),
-        ({"SecurityOptions": ["name=userns"]}, False),
         ({"OperatingSystem": "Debian GNU/Linux 12 (bookworm)"}, False),
         ({"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}, True),
         ({"SecurityOptions": ["name=userns"]}, False),
