@@ -1,8 +1,6 @@
 """What `ps` and `status` say beside the plain list: what sleeps, what is unreadable, what a line can hold."""
 
 import json
-import os
-import pty
 from typing import Any
 
 import pytest
@@ -13,32 +11,13 @@ from orchestrator import __version__
 from orchestrator.cli.output import GAP, SHORTEST_COLUMN, fitted
 from orchestrator.cli.transcript import plain as unstyled
 from orchestrator.testing.wire import Say, Scripted, answer, chunks
-from tests.children import child
-from tests.unit.cli.conftest import SCRIPT, Run
+from tests.unit.cli import answers
+from tests.unit.cli.conftest import Run
+from tests.unit.cli.terminal import on_a_terminal
 
-VIEW: dict[str, Any] = {
-    "session_id": "abc0000000",
-    "role": "reviewer",
-    "state": "working",
-    "source": "turn_started",
-    "age_s": 200.0,
-    "turn_id": "t1",
+VIEW = answers.VIEW | {
     "doing": "rg token in all of the files that are there",
-    "desired": "running",
-    "container_name": "orchestrator-ab12cd34-abc0000000",
-    "container_state": "running",
-    "thread_id": "th1",
     "branch": "agents/reviewer/token-refresh",
-    "workspace": "/srv/w",
-    "image": "orchestrator-agent",
-    "parent": "",
-    "created_at": "2026-01-02T03:00:00.000000Z",
-    "model": "gpt-6.1-sol",
-    "reasoning": None,
-    "sandbox": "danger-full-access",
-    "approval": "never",
-    "queued": 2,
-    "walls": {},
     "warnings": [],
 }
 PAUSED = VIEW | {"container_state": "paused"}
@@ -159,23 +138,9 @@ def test_a_narrow_terminal_keeps_role_state_and_age(
 
 def drawn(environment: dict[str, str]) -> list[str]:
     """The lines of `ps` on a terminal without colours."""
-    ours, theirs = pty.openpty()
-    plain = environment | {"TERM": "xterm", "NO_COLOR": "1"}
-    with child([SCRIPT, "ps"], env=plain, stdin=theirs, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        seen = b""
-        while block := _read(ours):
-            seen += block
-        assert process.wait(60) == 0
-    os.close(ours)
-    return unstyled(seen.decode()).splitlines()
-
-
-def _read(fd: int) -> bytes:
-    try:
-        return os.read(fd, 65536)
-    except OSError:  # Linux says so at the end of a terminal
-        return b""
+    text, status = on_a_terminal(environment | {"NO_COLOR": "1"}, "ps")
+    assert status == 0
+    return unstyled(text).splitlines()
 
 
 @given(st.lists(st.integers(1, 70), min_size=1, max_size=7), st.integers(1, 250), st.data())
