@@ -1,24 +1,18 @@
 """What the HTTP API takes and gives. The answers' fields are fixed: programs read them by name."""
 
-import unicodedata
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from orchestrator.core.policies import Approval, Reasoning, Sandbox
 from orchestrator.core.receipt import Mode, Receipt, Route
+from orchestrator.core.words import LONGEST_LINE, LONGEST_NAME, MOST_TAGS, is_one_line
 from orchestrator.sessions.observe import View
-
-LONGEST_LINE = 4_096
-LONGEST_NAME = 128
-MOST_TAGS = 32
-#: What the engine's API can hold.
-LARGEST_NUMBER = 2**63 - 1
 
 
 def _one_line(text: str) -> str:
     """It will stand in logs, labels and notes, where a control character could pass for something else."""
-    if any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in text):
+    if not is_one_line(text):
         raise ValueError("it must be one line of text without control characters")
     return text
 
@@ -63,9 +57,9 @@ class LaunchRequest(Request):
     developer_instructions: Text = ""
     image: Line = ""
     secrets: dict[str, HostPath] = Field(default_factory=dict)
-    memory: int | None = Field(default=None, le=LARGEST_NUMBER)
+    memory: int | None = None
     cpus: float | None = Field(default=None, allow_inf_nan=False)
-    pids: int | None = Field(default=None, le=LARGEST_NUMBER)
+    pids: int | None = None
     parent: Name = ""
     base_url: Line = ""
     sender: Name = Field(default="operator", alias="from", min_length=1)

@@ -3,9 +3,13 @@
 import getpass
 import os
 
+from orchestrator.core.words import check_line
+
+VARIABLE = "ORCHESTRATOR_SENDER"
+
 
 def sender(given: str | None) -> str:
-    return given or os.environ.get("ORCHESTRATOR_SENDER") or _login()
+    return given or check_line(os.environ.get(VARIABLE, ""), VARIABLE) or _login()
 
 
 def _login() -> str:

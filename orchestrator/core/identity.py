@@ -13,6 +13,7 @@ from orchestrator.core.errors import InvalidInput, SelectorAmbiguous, SessionNot
 ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 ID_LENGTH = 10
 SHORTEST_PREFIX = 3
+_TOO_SHORT = f", and the beginning of an id needs {SHORTEST_PREFIX} characters"
 
 _ID = re.compile(rf"[{ID_ALPHABET}]{{{ID_LENGTH}}}")
 _ROLE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -74,7 +75,8 @@ def resolve(selector: str, sessions: Iterable[T]) -> T:
         if matching:
             return _only(selector, matching)
     raise SessionNotFound(
-        f"no session is called {selector!r}", hint="`orchestrator ps --all` lists the sessions"
+        f"no session is called {selector!r}" + (_TOO_SHORT if len(selector) < SHORTEST_PREFIX else ""),
+        hint="`orchestrator ps --all` lists the sessions",
     )
 
 

@@ -21,6 +21,9 @@ from orchestrator.sessions.world import World
 LEAST_MEMORY = 64 * 1024**2
 LEAST_CPUS = 0.01
 LEAST_PIDS = 32
+#: What an engine's API can hold, and what Linux can count.
+MOST_MEMORY = 2**63 - 1
+MOST_PIDS = 2**22
 LARGEST_SECRET = 1 << 20
 GIB = 1024**3
 
@@ -45,6 +48,11 @@ def check_limits(limits: Limits) -> None:
             f"{limits.memory:,} bytes of memory are too few: a session needs 64m",
             hint="`--memory 2g`, or the setting agent.memory",
         )
+    if limits.memory > MOST_MEMORY:
+        raise InvalidInput(
+            f"{limits.memory:,} bytes of memory are more than any engine has",
+            hint="`--memory 2g`, or the setting agent.memory",
+        )
     if not limits.cpus >= LEAST_CPUS:
         raise InvalidInput(
             f"{limits.cpus:g} processors are too few: a session needs {LEAST_CPUS:g}",
@@ -53,6 +61,11 @@ def check_limits(limits: Limits) -> None:
     if limits.pids < LEAST_PIDS:
         raise InvalidInput(
             f"{limits.pids} processes are too few: a session needs {LEAST_PIDS}",
+            hint="`--pids 512`, or the setting agent.pids",
+        )
+    if limits.pids > MOST_PIDS:
+        raise InvalidInput(
+            f"{limits.pids:,} processes are more than Linux can have: {MOST_PIDS:,}",
             hint="`--pids 512`, or the setting agent.pids",
         )
 

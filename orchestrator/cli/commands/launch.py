@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from orchestrator.cli import kinds
 from orchestrator.cli.connect import client
 from orchestrator.cli.invocation import Verb, current
 from orchestrator.cli.names import complete_role
@@ -27,13 +28,13 @@ from orchestrator.daemon.sizes import parse_size
     metavar="DIR",
     help="The directory that becomes /work; a new one if not given.",
 )
-@click.option("--model", metavar="NAME", help="The model (setting: model.name).")
+@click.option("--model", callback=kinds.line, metavar="NAME", help="The model (setting: model.name).")
 @click.option(
     "--reasoning", type=click.Choice([r.value for r in Reasoning]), help="How long the model thinks."
 )
 @click.option("--sandbox", type=click.Choice([s.value for s in Sandbox]), help="Codex's own sandbox.")
 @click.option("--approval", type=click.Choice([a.value for a in Approval]), help="When codex asks first.")
-@click.option("--image", metavar="NAME", help="Another agent image.")
+@click.option("--image", callback=kinds.line, metavar="NAME", help="Another agent image.")
 @click.option(
     "--secret",
     "secrets",
@@ -42,14 +43,28 @@ from orchestrator.daemon.sizes import parse_size
     help="A file for /run/secrets/NAME; repeatable.",
 )
 @click.option("--memory", metavar="SIZE", help="The container's memory, as 2g.")
-@click.option("--cpus", type=float, metavar="N", help="The container's processors.")
+@click.option("--cpus", callback=kinds.processors, metavar="N", help="The container's processors.")
 @click.option("--pids", type=int, metavar="N", help="The container's processes.")
-@click.option("--parent", metavar="SESSION", help="The session that this one works for.")
-@click.option("--branch", metavar="NAME", help="A branch; the agent works in a clone of --workspace then.")
-@click.option("--base-url", metavar="URL", help="Where the model is served (setting: model.base_url).")
+@click.option("--parent", callback=kinds.name, metavar="SESSION", help="The session that this one works for.")
+@click.option(
+    "--branch",
+    callback=kinds.line,
+    metavar="NAME",
+    help="A branch; the agent works in a clone of --workspace then.",
+)
+@click.option(
+    "--base-url",
+    callback=kinds.line,
+    metavar="URL",
+    help="Where the model is served (setting: model.base_url).",
+)
 @click.option("--developer-instructions", metavar="TEXT", help="Instructions that stand above the prompt.")
 @click.option(
-    "--from", "from_", metavar="NAME", help="Who sends the prompt (ORCHESTRATOR_SENDER, else your login)."
+    "--from",
+    "from_",
+    callback=kinds.name,
+    metavar="NAME",
+    help="Who sends the prompt (ORCHESTRATOR_SENDER, else your login).",
 )
 @click.option("--another", is_flag=True, help="Even if the role has a live session.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import click
 
+from orchestrator.cli import kinds
 from orchestrator.cli.connect import client
 from orchestrator.cli.invocation import Verb, current
 from orchestrator.cli.names import session_argument
@@ -47,8 +48,21 @@ class SendVerb(Verb):
     default="auto",
     help="Typed, handed over, or whichever is safe (the default).",
 )
-@click.option("--from", "from_", metavar="NAME", help="Who sends (ORCHESTRATOR_SENDER, else your login).")
-@click.option("--tag", "tags", multiple=True, metavar="WORD", help="A tag for the history; repeatable.")
+@click.option(
+    "--from",
+    "from_",
+    callback=kinds.name,
+    metavar="NAME",
+    help="Who sends (ORCHESTRATOR_SENDER, else your login).",
+)
+@click.option(
+    "--tag",
+    "tags",
+    callback=kinds.tags,
+    multiple=True,
+    metavar="WORD",
+    help="A tag for the history; repeatable.",
+)
 @click.option("--system", is_flag=True, help="Mark it as a note of the system, not of a person.")
 @click.option(
     "--wait",
