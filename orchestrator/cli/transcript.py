@@ -108,8 +108,11 @@ def _trouble(view: View) -> Part:
 
 
 def _fate(view: View) -> Part:
-    kind = view["type"].replace("_", " ")
-    return f"{view['from']}: {kind}", [plain(str(view["data"].get("reason") or ""))], {"fg": "red"}
+    """What became of a message, which one it is, and why."""
+    data, kind = view["data"], view["type"].replace("_", " ")
+    told = [str(data.get(field) or "") for field in ("beginning", "reason")]
+    title = f"{view['from']}: {kind} {data.get('message_id') or ''}"
+    return title, [plain(each) for each in told if each], {"fg": "red"}
 
 
 def _any(view: View) -> Part:

@@ -15,6 +15,9 @@ _EVENTS = {
     Delivery.FAILED: Event.MESSAGE_FAILED,
     Delivery.UNKNOWN: Event.MESSAGE_UNKNOWN,
 }
+_PERHAPS_NEVER_SHOWN = frozenset({Delivery.FAILED, Delivery.UNKNOWN})
+#: Characters of a message that an event about it repeats.
+LONGEST_BEGINNING = 60
 _PROVABLE = frozenset({Delivery.WRITTEN, Delivery.ACCEPTED, Delivery.UNKNOWN})
 
 
@@ -27,7 +30,10 @@ class Settled:
 
 
 def announce(receipt: Receipt, now: str) -> Draft:
-    """The event that tells of a receipt's present state; the text stands in the user message alone."""
+    """The event that tells of a receipt's present state.
+
+    The text stands in the user message alone. Where that may never come, the event has its beginning.
+    """
     return Draft(
         timestamp=now,
         type=_EVENTS[receipt.state],
@@ -41,8 +47,16 @@ def announce(receipt: Receipt, now: str) -> Draft:
             "route": receipt.route.value if receipt.route else "",
             "reason": receipt.reason,
             "characters": len(receipt.text),
+            **({"beginning": beginning(receipt.text)} if receipt.state in _PERHAPS_NEVER_SHOWN else {}),
         },
     )
+
+
+def beginning(text: str) -> str:
+    """So much of a text as tells which one it is: of its first line, without white space around it."""
+    first, *more = text.strip().split("\n", 1)
+    cut = first[:LONGEST_BEGINNING]
+    return f"{cut}…" if more or cut != first else cut
 
 
 def settle(drafts: Sequence[Draft], outbox: Sequence[Receipt], now: str) -> Settled:
