@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from orchestrator.core.policies import Approval, Reasoning, Sandbox
 from orchestrator.core.receipt import Mode, Receipt, Route
 from orchestrator.core.words import LONGEST_LINE, LONGEST_NAME, MOST_TAGS, is_one_line
+from orchestrator.sessions.launch_all import Launching
 from orchestrator.sessions.observe import View
 
 
@@ -43,11 +44,12 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class LaunchRequest(Request):
-    """`POST /v1/sessions`. What is left out is the setting's value; memory is in bytes."""
+class LaunchOptions(Request):
+    """What a launch may be told. What is left out is as the role's table or the settings say.
 
-    role: str
-    prompt: Text = ""
+    Memory is in bytes.
+    """
+
     workspace: HostPath = ""
     branch: Line = ""
     model: Line = ""
@@ -63,8 +65,19 @@ class LaunchRequest(Request):
     parent: Name = ""
     base_url: Line = ""
     sender: Name = Field(default="operator", alias="from", min_length=1)
-    another: bool = False
     dry_run: bool = False
+
+
+class LaunchRequest(LaunchOptions):
+    """`POST /v1/sessions`."""
+
+    role: str
+    prompt: Text = ""
+    another: bool = False
+
+
+class LaunchAllRequest(LaunchOptions):
+    """`POST /v1/launch-all`: what holds for every role of the settings."""
 
 
 class InputRequest(Request):
@@ -114,6 +127,20 @@ def session_view(view: View) -> dict[str, Any]:
         "queued": view.queued,
         "walls": dict(view.walls),
         "warnings": list(view.warnings),
+    }
+
+
+def launching_view(found: Launching) -> dict[str, Any]:
+    """One role's part of a launch of all."""
+    fault = found.fault
+    warnings = (*(found.seen.warnings if found.seen else ()), *found.warnings)
+    return {
+        "role": found.role,
+        "ok": fault is None,
+        "action": found.came.value,
+        "session": session_view(found.seen) if found.seen else None,
+        "error": {"code": fault.code, "message": fault.message, "hint": fault.hint} if fault else None,
+        "warnings": list(dict.fromkeys(warnings)),
     }
 
 

@@ -47,7 +47,13 @@ async def _serve(root: Path, systemd: str | None) -> None:
     settings = load_settings(root)
     path = current_socket_path(root)
     world = build_world(places(root), settings)
-    daemon = Daemon(world, runtime=settings.runtime, socket=str(path), systemd=systemd)
+    daemon = Daemon(
+        world,
+        runtime=settings.runtime,
+        socket=str(path),
+        systemd=systemd,
+        roles=lambda: load_settings(root).roles,
+    )
     server = _Server(
         uvicorn.Config(
             make_app(daemon),

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from orchestrator.api.models import DryRun, InputRequest, LaunchRequest, receipt_view, session_view
+from orchestrator.api.orders import inside, order_of
 from orchestrator.api.reading import envelopes, open_pane_log, pane_log
 from orchestrator.api.streams import NDJSON, answer
 from orchestrator.core.errors import NoScreen
-from orchestrator.core.policies import Limits, Policies
 from orchestrator.core.ports import Progress
 from orchestrator.core.routing import check_message
 from orchestrator.core.session import Session
@@ -20,9 +20,9 @@ from orchestrator.daemon import plans
 from orchestrator.daemon.daemon import Daemon
 from orchestrator.sessions.attach_command import attach_command
 from orchestrator.sessions.input import send
-from orchestrator.sessions.launch import Order, launch, plan_launch
+from orchestrator.sessions.launch import launch, plan_launch
 from orchestrator.sessions.observe import snapshot, view, views
-from orchestrator.sessions.step import Step, as_plan
+from orchestrator.sessions.step import as_plan
 from orchestrator.sessions.stop import plan_remove, plan_stop, remove, stop
 
 routes = APIRouter(prefix="/v1/sessions")
@@ -47,9 +47,10 @@ Lines = Annotated[int, Query(ge=0, le=LONGEST_PAGE)]
 
 @routes.post("", response_model=None)
 async def post_session(body: LaunchRequest, daemon: TheDaemon, accept: Annotated[str, Header()] = "") -> Any:
-    order = _order(body, daemon)
+    order = await order_of(daemon, body, body.role)
+    order = replace(order, prompt=check_message(body.prompt) if body.prompt else "", another=body.another)
     if body.dry_run:
-        return as_plan(await plan_launch(daemon.fleet, order, partial(_inside, prompt=body.prompt)))
+        return as_plan(await plan_launch(daemon.fleet, order, partial(inside, prompt=body.prompt)))
 
     async def work(progress: Progress) -> dict[str, Any]:
         launched = await launch(daemon.fleet, order, progress)
@@ -58,42 +59,6 @@ async def post_session(body: LaunchRequest, daemon: TheDaemon, accept: Annotated
         return {**session_view(replace(seen, warnings=warnings)), "message_id": launched.message_id or None}
 
     return await answer(daemon, accept, work)
-
-
-def _inside(session: Session, *, prompt: str) -> list[Step]:
-    first = plans.prompt(session, prompt) if prompt else []
-    return [*plans.supervised(session), *first]
-
-
-def _order(body: LaunchRequest, daemon: Daemon) -> Order:
-    if body.prompt:
-        check_message(body.prompt)
-    default = daemon.world.rules.default_policies
-    policies = Policies(
-        model=body.model or default.model,
-        reasoning=body.reasoning or default.reasoning,
-        sandbox=body.sandbox or default.sandbox,
-        approval=body.approval or default.approval,
-        developer_instructions=body.developer_instructions or default.developer_instructions,
-        limits=Limits(
-            memory=default.limits.memory if body.memory is None else body.memory,
-            cpus=default.limits.cpus if body.cpus is None else body.cpus,
-            pids=default.limits.pids if body.pids is None else body.pids,
-        ),
-    )
-    return Order(
-        role=body.role,
-        policies=policies,
-        workspace=body.workspace,
-        branch=body.branch,
-        image=body.image,
-        parent=body.parent,
-        base_url=body.base_url,
-        secrets=body.secrets,
-        another=body.another,
-        prompt=body.prompt,
-        sender=body.sender,
-    )
 
 
 @routes.get("")

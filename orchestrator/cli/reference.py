@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from orchestrator.cli.invocation import common_options
 from orchestrator.cli.lazy import ALIASES, VERBS
 from orchestrator.cli.root import cli
+from orchestrator.daemon.sections import Role, RoleName
 from orchestrator.daemon.settings import Settings, variable
 
 _MADE = "<!-- made by `just reference` from the code; do not edit -->"
@@ -87,12 +88,14 @@ def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Fie
         kind: Any = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _fields(kind, f"{prefix}{name}.")
-        else:
-            yield prefix + name, field
+            continue
+        yield prefix + name, field
+        if field.annotation == dict[RoleName, Role]:
+            yield from _fields(Role, f"{prefix}{name}.NAME.")
 
 
 def _default(field: FieldInfo) -> str:
-    return f"`{field.default}`" if field.default not in {"", None} else ""
+    return f"`{field.default}`" if field.default not in ("", None, {}) else ""
 
 
 def main(directory: Path) -> None:

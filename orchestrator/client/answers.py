@@ -63,6 +63,23 @@ class LaunchAnswer(SessionView):
     message_id: str | None
 
 
+class LaunchFault(TypedDict):
+    code: str
+    message: str
+    hint: str
+
+
+class LaunchAllAnswer(TypedDict):
+    """One role: `action` is `launched`, `live already` or `failed`; where it is not up, `error` says why."""
+
+    role: str
+    ok: bool
+    action: str
+    session: SessionView | None
+    error: LaunchFault | None
+    warnings: list[str]
+
+
 class PlanStep(TypedDict):
     who: str
     what: str

@@ -78,6 +78,19 @@ class Client:
         asked = Request(method="POST", path="/v1/sessions", body=body, seconds=PROGRESS_SECONDS)
         return cast("answers.LaunchAnswer | answers.Plan", ask_with_progress(self.socket(), asked, progress))
 
+    def launch_all(
+        self,
+        options: Mapping[str, Any] | None = None,
+        *,
+        dry_run: bool = False,
+        progress: Progress = _silent,
+    ) -> list[answers.LaunchAllAnswer] | answers.Plan:
+        """Launch every role of the settings; `options` as of `launch`, without role, prompt and another."""
+        body = {**(options or {}), "dry_run": dry_run}
+        asked = Request(method="POST", path="/v1/launch-all", body=body, seconds=PROGRESS_SECONDS)
+        answer = ask_with_progress(self.socket(), asked, progress)
+        return cast("list[answers.LaunchAllAnswer] | answers.Plan", answer)
+
     def send(self, selector: str, message: Mapping[str, Any]) -> answers.ReceiptView | answers.Plan:
         """Put a message into the session's queue; the receipt says where it is at this moment."""
         return cast("answers.ReceiptView | answers.Plan", self._post(f"{_at(selector)}/input", message))

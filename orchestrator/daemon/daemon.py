@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from orchestrator import __version__
 from orchestrator.core.envelope import timestamp
 from orchestrator.core.errors import DaemonUnreachable, EngineUnreachable, OrchestratorError, TimedOut
 from orchestrator.core.ports import Progress
+from orchestrator.daemon.sections import Role
 from orchestrator.sessions.fleet import Fleet
 from orchestrator.sessions.resume import ATTACHED, Resumed, resume_all
 from orchestrator.sessions.watch import LOOK_EVERY, watch
@@ -28,12 +29,22 @@ T = TypeVar("T")
 class Daemon:
     """What the API serves. It dies without loss: all it knows is in the registry, the logs and the store."""
 
-    def __init__(self, world: World, *, runtime: str, socket: str, systemd: str | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        runtime: str,
+        socket: str,
+        systemd: str | None = None,
+        roles: Callable[[], Mapping[str, Role]] = dict,
+    ) -> None:
         self.world = world
         self.socket = socket
         self.runtime = runtime
         #: Whose unit runs it, `user` or `system`; None where no unit does.
         self.systemd = systemd
+        #: Reads the settings' tables of roles as they are now; `SettingsInvalid` where that cannot be done.
+        self.roles = roles
         self.fleet = Fleet(world)
         self.started_at = timestamp(world.clock.now())
         self.stopping = asyncio.Event()

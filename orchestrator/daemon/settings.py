@@ -2,17 +2,17 @@
 
 A value comes from the first of: flags, `ORCHESTRATOR_*` (sections joined by `__`), `orchestrator.toml`
 in or above the data directory, `config.toml` in the user's configuration directory, the default.
+`sections` tells what the settings are.
 """
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
-from urllib.parse import urlsplit
+from typing import Any, Literal, NoReturn
 
 from platformdirs import user_config_path
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -24,78 +24,16 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError
 
 from orchestrator.core.errors import SettingsInvalid
-from orchestrator.core.policies import Approval, Limits, Reasoning, Sandbox
 from orchestrator.daemon.home import find_settings_file
-from orchestrator.daemon.sizes import parse_size
+from orchestrator.daemon.sections import Agent, Engine, Model, Role, RoleName, Send, anchored
 
 PREFIX = "ORCHESTRATOR_"
 DELIMITER = "__"
 DEFAULT = "default"
 FLAG = "flag"
-_LIMITS = Limits()
+#: Where an error is about a table's name, the library ends the way there with this.
+_OF_A_KEY = "[key]"
 _SCHEMA_HINT = "`orchestrator config schema` lists the settings and their values"
-_SCHEMES = ("unix://", "tcp://", "ssh://", "http://", "https://")
-
-
-def _engine_host(host: str) -> str:
-    if host and not host.startswith(_SCHEMES):
-        raise ValueError(f"begins with one of {', '.join(_SCHEMES)}")
-    return host
-
-
-def _model_address(url: str) -> str:
-    if url and not ((parts := urlsplit(url)).scheme in {"http", "https"} and parts.netloc):
-        raise ValueError("is an address like http://model:8080/v1")
-    return url
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Model(_Section):
-    """The model that the agents think with."""
-
-    name: str = Field("gpt-6.1-sol", min_length=1, description="The model's name.")
-    reasoning: Reasoning | None = Field(None, description="How long it thinks; codex's default if not set.")
-    base_url: Annotated[str, AfterValidator(_model_address)] = Field(
-        "", description="Another endpoint of the Responses API; empty means OpenAI's."
-    )
-    auth_file: str = Field("", description="Codex's login for OpenAI; empty means the one of this user.")
-    key_file: str = Field("", description="The file with the key for `base_url`; empty means it needs none.")
-
-
-class Agent(_Section):
-    """What a session gets where `launch` says nothing else."""
-
-    sandbox: Sandbox = Field(Sandbox.FULL_ACCESS, description="Codex's own sandbox around its commands.")
-    approval: Approval = Field(Approval.NEVER, description="When codex asks before it acts.")
-    image: str = Field("", description="The agent image; empty means this version's own.")
-    memory: Annotated[int, BeforeValidator(parse_size)] = Field(
-        _LIMITS.memory, description="Memory of the container, as `2g` or in bytes."
-    )
-    cpus: float = Field(_LIMITS.cpus, gt=0, description="Processors of the container.")
-    pids: int = Field(_LIMITS.pids, gt=0, description="Processes of the container.")
-    developer_instructions: str = Field("", description="Instructions that stand above every prompt.")
-
-
-class Engine(_Section):
-    """The container engine."""
-
-    host: Annotated[str, AfterValidator(_engine_host)] = Field(
-        "", description="Its address as in DOCKER_HOST; empty means docker's own choice."
-    )
-    base_image: str = Field(
-        "debian:bookworm-slim", min_length=1, description="What the agent image is built on."
-    )
-
-
-class Send(_Section):
-    """Messages on their way in."""
-
-    rate_per_minute: int = Field(60, gt=0, description="Messages a minute into one session.")
-    queue_limit: int = Field(200, gt=0, description="Messages that may wait for one session.")
-    settle_seconds: float = Field(15, gt=0, description="After so long without a sign, a send is `unknown`.")
 
 
 class Settings(BaseSettings):
@@ -116,6 +54,9 @@ class Settings(BaseSettings):
     agent: Agent = Agent()
     engine: Engine = Engine()
     send: Send = Send()
+    roles: dict[RoleName, Role] = Field(
+        {}, description="A table for each role: what `launch` takes where its flags say nothing."
+    )
 
 
 def user_file() -> Path:
@@ -141,21 +82,18 @@ def load_settings(home: Path, flags: Mapping[str, Any] | None = None) -> Setting
         @classmethod
         def settings_customise_sources(
             cls,
-            settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature, as all of these
-            init_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature, as all of these
             env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
             dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
             file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return tuple(source for _, source in sources)
+            return tuple(InitSettingsSource(settings_cls, init_kwargs=tree) for _, tree in sources)
 
-    _check_variables(os.environ)
     try:
         return Here()
     except ValidationError as exc:
         _refuse(exc, sources)
-    except SettingsError as exc:
-        raise SettingsInvalid(f"the environment cannot be read: {exc}") from exc
 
 
 def _check_variables(environment: Mapping[str, str]) -> None:
@@ -169,48 +107,79 @@ def _check_variables(environment: Mapping[str, str]) -> None:
 def origins(home: Path, flags: Mapping[str, Any] | None = None) -> dict[str, str]:
     """For every setting, by its dotted name, where its value comes from."""
     sources = _sources(home, flags or {})
-    return {key: _origin(key, sources) for key in flatten(Settings.model_construct().model_dump())}
+    shown = _leaves(_shown(load_settings(home, flags)))
+    return {".".join(parts): _origin(parts, sources) for parts in shown}
 
 
 def values(settings: Settings) -> dict[str, Any]:
-    """Every setting by its dotted name, as JSON has it."""
-    return flatten(settings.model_dump(mode="json"))
+    """Every setting by its dotted name, as JSON has it; of a role only what is set."""
+    return flatten(_shown(settings))
 
 
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _shown(settings: Settings) -> dict[str, Any]:
+    roles = {name: role.model_dump(mode="json", exclude_unset=True) for name, role in settings.roles.items()}
+    return settings.model_dump(mode="json") | {"roles": roles}
+
+
+def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
     """The leaves of nested mappings under dotted names."""
-    found: dict[str, Any] = {}
+    return {".".join(parts): value for parts, value in _leaves(tree).items()}
+
+
+_Parts = tuple[str, ...]
+
+
+def _leaves(tree: Mapping[str, Any], above: _Parts = ()) -> dict[_Parts, Any]:
+    """What is no mapping, or an empty one, by its way there."""
+    found: dict[_Parts, Any] = {}
     for key, value in tree.items():
-        found |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+        at = (*above, str(key))
+        found |= _leaves(value, at) if isinstance(value, Mapping) and value else {at: value}
     return found
 
 
-_Sources = list[tuple[str, PydanticBaseSettingsSource]]
+#: What each source says, the strongest first.
+_Sources = list[tuple[str, dict[str, Any]]]
 
 
 def _sources(home: Path, flags: Mapping[str, Any]) -> _Sources:
-    tomls: _Sources = [(str(path), _toml(path)) for path in files(home)]
     return [
-        (FLAG, InitSettingsSource(Settings, init_kwargs=dict(flags))),
-        (PREFIX, EnvSettingsSource(Settings)),
-        *tomls,
+        (FLAG, dict(flags)),
+        (PREFIX, anchored(_variables(), home)),
+        *((str(path), anchored(_toml(path), path.parent)) for path in files(home)),
     ]
 
 
-def _toml(path: Path) -> TomlConfigSettingsSource:
+def _variables() -> dict[str, Any]:
+    _check_variables(os.environ)
     try:
-        return TomlConfigSettingsSource(Settings, path)
+        return EnvSettingsSource(Settings)()
+    except SettingsError as exc:
+        raise SettingsInvalid(f"the environment cannot be read: {exc}") from exc
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return TomlConfigSettingsSource(Settings, path)()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise SettingsInvalid(f"{path} is not TOML: {exc}", hint="correct that line") from exc
     except OSError as exc:
         raise SettingsInvalid(f"{path} cannot be read: {exc.strerror}") from exc
 
 
-def _origin(key: str, sources: _Sources) -> str:
-    for name, source in sources:
-        if key in flatten(source()):
-            return variable(key) if name == PREFIX else name
+def _origin(parts: Sequence[str], sources: _Sources) -> str:
+    for name, tree in sources:
+        if _has(tree, parts):
+            return variable(".".join(parts)) if name == PREFIX else name
     return DEFAULT
+
+
+def _has(tree: Any, parts: Sequence[str]) -> bool:
+    for part in parts:
+        if not isinstance(tree, Mapping) or part not in tree:
+            return False
+        tree = tree[part]
+    return True
 
 
 def variable(key: str) -> str:
@@ -220,10 +189,10 @@ def variable(key: str) -> str:
 
 def _refuse(exc: ValidationError, sources: _Sources) -> NoReturn:
     first, *more = exc.errors()
-    key = ".".join(str(part) for part in first["loc"])
+    parts = [str(part) for part in first["loc"] if part != _OF_A_KEY]
     others = f" (and {len(more)} more)" if more else ""
     raise SettingsInvalid(
-        f"{_origin(key, sources)}: {key}: {_reason(first['type'], first['msg'])}{others}",
+        f"{_origin(parts, sources)}: {'.'.join(parts)}: {_reason(first['type'], first['msg'])}{others}",
         hint=_SCHEMA_HINT,
     ) from exc
 
@@ -231,4 +200,6 @@ def _refuse(exc: ValidationError, sources: _Sources) -> NoReturn:
 def _reason(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
         return "there is no such setting"
+    if kind in {"dict_type", "model_type"}:
+        return "it is a table of settings"
     return message.removeprefix("Value error, ")

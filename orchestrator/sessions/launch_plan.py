@@ -135,15 +135,22 @@ def check_apart(home: Home, workspace: str, *, own_clone: bool) -> None:
     )
 
 
-def check_role_free(role: str, sessions: Iterable[Session], launching: Container[str]) -> None:
-    """`RoleBusy` where a live session has the role; what a launch that was cut off left is none."""
+def live_one(role: str, sessions: Iterable[Session], launching: Container[str]) -> Session | None:
+    """A live session of the role; what a launch that was cut off left is none."""
     for session in sessions:
         there = session.container_id or session.session_id in launching
         if session.role == role and session.live and there:
-            raise RoleBusy(
-                f"{role} has a live session, {session.session_id}",
-                hint="`orchestrator send` to it, or launch with `--another`",
-            )
+            return session
+    return None
+
+
+def check_role_free(role: str, sessions: Iterable[Session], launching: Container[str]) -> None:
+    """`RoleBusy` where a live session has the role."""
+    if session := live_one(role, sessions, launching):
+        raise RoleBusy(
+            f"{role} has a live session, {session.session_id}",
+            hint="`orchestrator send` to it, or launch with `--another`",
+        )
 
 
 def launch_steps(
