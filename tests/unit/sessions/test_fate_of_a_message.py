@@ -1,7 +1,7 @@
 """Which message it is of which nobody knows whether it arrived, or that did not."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.cli.transcript import render
@@ -54,6 +54,7 @@ def test_what_codex_shows_is_not_repeated() -> None:
 
 
 @given(st.text())
+@example("x" * (LONGEST_BEGINNING + 1))
 def test_a_beginning_is_one_short_line(text: str) -> None:
     """A text that is one is repeated whole."""
     found = beginning(text)
