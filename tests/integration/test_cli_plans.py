@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.integration.test_cli_dry import Team, shared, team
+from tests.integration.dry_team import Team, shared, team
 
 __all__ = ["shared", "team"]
 

@@ -4,22 +4,15 @@ import json
 import os
 import select
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from orchestrator.client.stopping import stop_daemon
 from orchestrator.daemon.home import current_socket_path, lock_path, log_path, record_path
-from tests.integration.test_cli_dry import Team, make_team
+from tests.integration.dry_team import Team, team
 
-
-@pytest.fixture
-def team(tmp_path: Path) -> Iterator[Team]:
-    made = make_team(tmp_path)
-    yield made
-    made.end()
+__all__ = ["team"]
 
 
 def ended(pid: int) -> None:

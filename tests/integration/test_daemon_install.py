@@ -10,7 +10,7 @@ import pytest
 from orchestrator.client import installing, systemd
 from orchestrator.core.errors import NoSystemd
 from orchestrator.daemon.unit import Scope, Unit, UnitName
-from tests.integration.test_cli_dry import Team, team
+from tests.integration.dry_team import Team, team
 
 __all__ = ["team"]
 

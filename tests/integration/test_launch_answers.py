@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.client import Client
-from tests.integration.test_cli_dry import Team, shared, team
+from tests.integration.dry_team import Team, shared, team
 
 __all__ = ["shared", "team"]
 
