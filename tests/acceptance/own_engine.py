@@ -50,11 +50,17 @@ def why_not() -> str:
 
 
 class Machine:
-    """Off when made. The scripted model listens in its network, on one port for as long as it exists."""
+    """Off when made. The scripted model listens in its network, on one port for as long as it exists.
 
-    def __init__(self) -> None:
+    `options` are the engine's; `before` is a line of shell, run inside when it is turned on.
+    """
+
+    def __init__(self, *options: str, before: str = "true") -> None:
+        self._options = options
+        self._before = before
         #: On a real disk: overlays do not stack on overlays. Short, for the socket's path.
         self.disk = Path(tempfile.mkdtemp(prefix="engine-", dir="/var/tmp"))
+        self.disk.chmod(0o711)  # where the engine maps users, root's other self has to come through
         self.host = f"unix://{self.disk}/docker.sock"
         self.model: ModelServer
         self._memory = Memory(parse(SCENARIO))
@@ -77,6 +83,7 @@ class Machine:
         self.model = self._in_network(lambda: ModelServer(self._memory, host="0.0.0.0", port=self._port))  # noqa: S104 - containers must reach it
         self._port = self.model.port
         self.model.start()
+        self.inside("sh", "-c", self._before)
         self.start_engine()
 
     def cut_power(self) -> None:
@@ -98,20 +105,27 @@ class Machine:
     def start_engine(self) -> None:
         options = [f"--data-root={self.disk}/data", "--exec-root=/run/docker", "--pidfile=/run/docker.pid"]
         options += ["-H", self.host, "--default-ulimit=nofile=20000:20000"]
-        options += [f"--cgroup-parent=/{self._cgroup}", "--exec-opt=native.cgroupdriver=cgroupfs"]
+        options += [
+            f"--cgroup-parent=/{self._cgroup}",
+            "--exec-opt=native.cgroupdriver=cgroupfs",
+            *self._options,
+        ]
         with self._log() as log:
             self._engine = subprocess.Popen([*self._enter, "dockerd", *options], stdout=log, stderr=log)
         until(self._answers)
 
     def kill_engine(self) -> None:
         """SIGKILL, with its containerd. The containers do not notice."""
-        self._inside("sh", "-c", f"kill -KILL {PIDS}")
+        self.inside("sh", "-c", f"kill -KILL {PIDS}")
         self._engine.wait(30)
 
     def stop_engine(self) -> None:
         """SIGTERM: it stops its containers first."""
-        self._inside("sh", "-c", "kill -TERM $(cat /run/docker.pid)")
+        self.inside("sh", "-c", "kill -TERM $(cat /run/docker.pid)")
         self._engine.wait(60)
+
+    def inside(self, *argv: str) -> None:
+        subprocess.run([*self._enter, *argv], check=True, timeout=30)
 
     def load(self, image: str) -> None:
         """Copy an image out of the engine that everybody uses."""
@@ -141,9 +155,6 @@ class Machine:
                 return bool(client.ping())
         except (OSError, DockerException):
             return False
-
-    def _inside(self, *argv: str) -> None:
-        subprocess.run([*self._enter, *argv], check=True, timeout=30)
 
     def _in_network(self, make: Callable[[], T]) -> T:
         """A socket belongs to the network of the thread that makes it, and serves any thread then."""
