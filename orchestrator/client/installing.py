@@ -44,7 +44,7 @@ def as_owner(home: Path) -> Generator[None]:
 
 def calls(unit: Unit) -> list[list[str]]:
     """What `install` calls when the unit is written, and before. Lingering starts a user's units at boot."""
-    linger = [] if unit.name.scope is Scope.SYSTEM or _lingers() else [_LINGER]
+    linger = [] if unit.name.scope is Scope.SYSTEM or lingers(unit.name) else [_LINGER]
     return [*linger, *unit.name.enable()]
 
 
@@ -60,7 +60,7 @@ def install(unit: Unit, path: Path) -> None:
     """
     check(unit.name)
     _check_others(unit, path)
-    if unit.name.scope is Scope.USER and not _lingers():
+    if unit.name.scope is Scope.USER and not lingers(unit.name):
         _linger()
     with ExitStack() as turn:
         with as_owner(unit.home):
@@ -146,8 +146,9 @@ def _check_others(unit: Unit, path: Path) -> None:
 _LINGER = ["loginctl", "--no-ask-password", "enable-linger"]
 
 
-def _lingers() -> bool:
-    return (LINGERING / pwd.getpwuid(os.geteuid()).pw_name).exists()
+def lingers(name: UnitName) -> bool:
+    """Whether this user's units are started at boot; the system's need nobody who lingers."""
+    return name.scope is Scope.USER and (LINGERING / pwd.getpwuid(os.geteuid()).pw_name).exists()
 
 
 def _linger() -> None:

@@ -30,6 +30,11 @@ class Installed:
         """Whether this user may start and stop it."""
         return self.name.scope is Scope.USER or os.geteuid() == 0
 
+    @property
+    def serves(self) -> bool:
+        """Whether the commands of this user and installation have it start the daemon."""
+        return self.current and self.ours
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:

@@ -13,9 +13,16 @@ from tests.children import child
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-#: A form with a placeholder in it is no command; the rest wants an engine or a terminal.
+#: A form with a placeholder in it is no command; the rest wants an engine, a terminal or systemd.
 FORM = re.compile(r"\b[A-Z]{2,}\b|\[|…")
-ELSEWHERE = ("orchestrator model up", "orchestrator attach", "http://model:8080", "completion bash")
+ELSEWHERE = (
+    "orchestrator model up",
+    "orchestrator attach",
+    "http://model:8080",
+    "completion bash",
+    "daemon install",
+    "daemon uninstall",
+)
 
 
 def sections(page: Path) -> list[str]:

@@ -60,8 +60,14 @@ def stop(*, dry_run: bool) -> None:
         return
     stopped = stop_daemon(home)
     document = {"stopped": stopped, "pid": record.pid if record and stopped else None}
-    later = "; systemd starts it at the next boot, or for the next command" if systemd.installed(home) else ""
-    answer(document, lambda: click.echo(f"stopped{later}" if stopped else "no daemon ran"))
+    answer(document, lambda: click.echo(f"stopped{_later(home)}" if stopped else "no daemon ran"))
+
+
+def _later(home: Path) -> str:
+    unit = systemd.installed(home)
+    if unit is None:
+        return ""
+    return "; systemd starts it at the next boot" + (", or for the next command" if unit.serves else "")
 
 
 @daemon.command()
@@ -142,6 +148,8 @@ def uninstall(*, system: bool, dry_run: bool) -> None:
     removed = installing.uninstall(name, path)
     document = {"unit": str(name), "path": str(path), "installed": False}
     answer(document, lambda: click.echo(f"{name} is gone" if removed else _not_installed(home)))
+    if removed and installing.lingers(name):
+        current().note("lingering stays on; `loginctl disable-linger` ends it, if nothing else needs it")
 
 
 def _not_installed(home: Path) -> str:
@@ -205,7 +213,10 @@ def _runner(found: DaemonAnswer) -> str:
     unit = systemd.installed(Path(found["home"]))
     if whose := found.get("systemd"):  # one of an earlier version does not say
         return f"systemd, {unit.name if unit else 'a unit'} of the {whose}"
-    return f"a command; {unit.name} of the {unit.name.scope} does not run it" if unit else "a command"
+    if unit is None:
+        return "a command"
+    why = "does not run it" if unit.current else "is another installation's: `orchestrator daemon install`"
+    return f"a command; {unit.name} of the {unit.name.scope} {why}"
 
 
 def _last(path: Path, lines: int) -> list[str]:
