@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 from orchestrator.testing.model.server import ModelServer
+from tests.docker.supervisor.box import Box
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
-
-Box = Any
 
 WORK = {
     "rules": [

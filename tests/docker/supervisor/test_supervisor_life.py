@@ -7,11 +7,9 @@ import pytest
 
 from orchestrator.testing.model.server import ModelServer
 from orchestrator.testing.waiting import until
+from tests.docker.supervisor.box import LIMIT, Box
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
-
-Box = Any
-LIMIT = 45.0
 
 
 def said(box: Box, method: str) -> list[dict[str, Any]]:

@@ -1,14 +1,12 @@
 """Codex's questions in the log: asked once, never answered by us, closed when nobody waits any more."""
 
-from typing import Any
-
 import pytest
 
 from orchestrator.testing.model.server import ModelServer
+from tests.docker.supervisor.box import Box
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
 
-Box = Any
 ASK = "item/commandExecution/requestApproval"
 
 

@@ -7,11 +7,9 @@ import pytest
 from orchestrator.core import places
 from orchestrator.testing.model.server import ModelServer
 from orchestrator.testing.waiting import until
+from tests.docker.supervisor.box import LIMIT, Box, Line
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
-
-Box = Any
-LIMIT = 45.0
 
 
 def of(box: Box, method: str, source: str = "") -> list[dict[str, Any]]:
@@ -128,14 +126,19 @@ def items_of(box: Box, thread: str) -> list[tuple[str, str]]:
     return [(line["m"]["params"]["item"]["type"], line["src"]) for line in found]
 
 
+async def delegated(box: Box, model: ModelServer) -> Line:
+    """The first item that a sub-agent has finished; it is still at work, and its parent waits."""
+    model.play(DELEGATE)
+    await box.up()
+    await box.start_turn("delegate it")
+    return await box.line(lambda line: line["m"]["method"] == "item/completed" and "begun" in str(line["m"]))
+
+
 async def test_a_sub_agent_at_work_is_recorded_once_over_a_lost_connection(
     box: Box, model: ModelServer
 ) -> None:
     """What it did before, meanwhile and afterwards, each once; afterwards is heard live again."""
-    model.play(DELEGATE)
-    await box.up()
-    await box.start_turn("delegate it")
-    begun = await box.line(lambda line: line["m"]["method"] == "item/completed" and "begun" in str(line["m"]))
+    begun = await delegated(box, model)
     kid = begun["m"]["params"]["threadId"]
     assert kid != box.thread_id()
     box.kill(box.supervisor_pid(), "STOP")
@@ -167,10 +170,7 @@ async def test_a_sub_agent_of_an_app_server_that_was_killed_is_ended_once_and_th
     box: Box, model: ModelServer
 ) -> None:
     """Its turn is over with the process; a sub-agent of the new one is recorded live."""
-    model.play(DELEGATE)
-    await box.up()
-    await box.start_turn("delegate it")
-    begun = await box.line(lambda line: line["m"]["method"] == "item/completed" and "begun" in str(line["m"]))
+    begun = await delegated(box, model)
     kid = begun["m"]["params"]["threadId"]
     box.kill(box.status()["app_server_pid"])
     await box.ready(begun["n"])

@@ -8,10 +8,9 @@ import pytest
 
 from orchestrator.testing.model.server import ModelServer
 from orchestrator.testing.waiting import until
+from tests.docker.supervisor.box import Box
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
-
-Box = Any
 
 ATTACK = r"""
 sup=$(pgrep -f 'python3 -I /opt/orchestrator' | tail -1); init=1
