@@ -19,7 +19,7 @@ from orchestrator.core.ports import Checkpoint, EventStore, Standing
 from orchestrator.core.receipt import Delivery, Mode, Receipt, Route
 from orchestrator.store.database import SqliteEventStore
 from orchestrator.testing.examples import SESSION_ID, a_draft, a_receipt, a_session
-from orchestrator.testing.store import InMemoryEventStore
+from orchestrator.testing.history import InMemoryEventStore
 
 
 def make(kind: str, folder: Path) -> EventStore:

@@ -20,7 +20,7 @@ from orchestrator.core.ports import Folders
 from orchestrator.core.session import Desired, Session
 from orchestrator.store.folders import LARGEST_SECRET, FileFolders
 from orchestrator.testing.examples import a_session
-from orchestrator.testing.store import InMemoryFolders
+from orchestrator.testing.files import InMemoryFolders
 
 AGENT = 1234
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

@@ -16,7 +16,7 @@ from orchestrator.store import recording as files
 from orchestrator.store import wakeups
 from orchestrator.store.recording import FileRecording
 from orchestrator.store.wakeups import Wakeups
-from orchestrator.testing.store import InMemoryRecording
+from orchestrator.testing.history import InMemoryRecording
 from orchestrator.testing.waiting import until
 
 

@@ -28,7 +28,7 @@ from orchestrator.store import registry as files
 from orchestrator.store.records import decode, encode
 from orchestrator.store.registry import JsonRegistry
 from orchestrator.testing.examples import SESSION_ID, a_session
-from orchestrator.testing.store import InMemoryRegistry
+from orchestrator.testing.files import InMemoryRegistry
 
 
 @dataclass

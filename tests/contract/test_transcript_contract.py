@@ -11,7 +11,7 @@ from orchestrator.core.errors import StoreUnwritable
 from orchestrator.core.ports import Transcript
 from orchestrator.store.transcript import NdjsonTranscript
 from orchestrator.testing.examples import SESSION_ID, a_draft
-from orchestrator.testing.store import InMemoryTranscript
+from orchestrator.testing.history import InMemoryTranscript
 
 
 def envelopes(first: int, last: int, text: str = "ü🙂") -> list[Envelope]:

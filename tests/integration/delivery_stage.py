@@ -37,7 +37,7 @@ from orchestrator.store.wakeups import Wakeups
 from orchestrator.testing.codex import MemoryCodex
 from orchestrator.testing.engine import MemoryEngine, MemoryImages
 from orchestrator.testing.examples import SESSION_ID, a_session
-from orchestrator.testing.store import InMemoryWorkspaces
+from orchestrator.testing.files import InMemoryWorkspaces
 from orchestrator.testing.terminal import MemoryTerminal
 from orchestrator.testing.waiting import until
 

@@ -25,7 +25,7 @@ from orchestrator.sessions import waits
 from orchestrator.sessions.observe import view, views
 from orchestrator.sessions.resume import resume_all
 from orchestrator.sessions.stop import remove, stop
-from orchestrator.testing.store import InMemoryWorkspaces
+from orchestrator.testing.files import InMemoryWorkspaces
 from orchestrator.testing.waiting import until
 from tests.integration.dry_stage import Slow, Stage, spoil_status, stage
 

@@ -6,7 +6,7 @@ from orchestrator.core.events import Event
 from orchestrator.sessions import feed as feeds
 from orchestrator.sessions.feed import Feed, follow
 from orchestrator.testing.examples import SESSION_ID, a_draft, a_session
-from orchestrator.testing.store import InMemoryEventStore
+from orchestrator.testing.history import InMemoryEventStore
 
 
 async def test_a_reader_that_sleeps_costs_a_bounded_queue_and_misses_nothing(
