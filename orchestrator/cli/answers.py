@@ -76,13 +76,14 @@ class ImageAnswer(TypedDict):
 
 
 class ImageListed(TypedDict):
-    """`created` is RFC 3339 in UTC, `size` in bytes."""
+    """`created` is RFC 3339 in UTC, `size` in bytes; `current` is what this version and its settings use."""
 
     image: str
     kind: str
     image_id: str
     created: str
     size: int
+    current: bool
 
 
 class ImageRemoved(TypedDict):

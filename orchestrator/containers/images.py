@@ -6,7 +6,7 @@ machine, whoever asks: a second launch waits and finds the image there.
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Container, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +21,7 @@ from orchestrator.containers.base import exists
 from orchestrator.containers.building import SILENCE_LIMIT, UPLOAD_LIMIT, Narrator, Said, follow
 from orchestrator.containers.connection import SLOW, Connection
 from orchestrator.containers.recipes import KIND, Recipe
+from orchestrator.containers.uses import in_use, users
 from orchestrator.core.errors import (
     EngineRefused,
     ImageNotFound,
@@ -37,13 +38,17 @@ _HINT = "building needs Debian's package servers; `orchestrator image build` sho
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltImage:
-    """One image that was built here; `created` is in seconds since the epoch."""
+    """One image that was built here; `created` is in seconds since the epoch.
+
+    `current` is what a launch and `model up` take, as this version and its settings are.
+    """
 
     name: str
     kind: str
     image_id: str
     created: int
     size: int
+    current: bool = False
 
 
 class DockerImages:
@@ -125,8 +130,13 @@ class DockerImages:
             await self._build(recipe, progress, fresh=fresh)
         return recipe.name
 
-    async def list(self) -> list[BuiltImage]:
-        """Every image of this project's, the newest first."""
+    async def current(self, image: str, agent_uid: int) -> frozenset[str]:
+        """What a launch with this image (this version's own, if empty) and `model up` take; here or not."""
+        agent = image or (await self._agent(agent_uid)).name
+        return frozenset({agent, recipes.model(self._base_image).name})
+
+    async def list(self, current: Container[str] = ()) -> list[BuiltImage]:
+        """Every image of this project's, the newest first; those named in `current` are marked."""
         said = await self._connection.call(lambda c: c.images(filters={"label": KIND}))
         found = [
             BuiltImage(
@@ -135,6 +145,7 @@ class DockerImages:
                 image_id=one["Id"],
                 created=one["Created"],
                 size=one["Size"],
+                current=name in current,
             )
             for one in said
             for name in one["RepoTags"] or ()
@@ -142,19 +153,25 @@ class DockerImages:
         ]
         return sorted(found, key=lambda image: image.created, reverse=True)
 
-    async def known(self, image: str) -> None:
-        """`ImageNotFound` where it is none of this project's images."""
-        if image not in {known.name for known in await self.list()}:
-            raise ImageNotFound(f"{image} is no image of orchestrator's", hint="`orchestrator image ls`")
-
-    async def remove(self, image: str) -> None:
-        """Remove one image of this project's.
+    async def check_removable(self, image: str) -> None:
+        """What `remove` refuses before it begins.
 
         Raises:
-            ImageNotFound: it is none of them.
-            EngineRefused: a container still uses it.
+            ImageNotFound: it is none of this project's images.
+            ImageInUse: a container was made from it, and it has no other name to go by.
         """
-        await self.known(image)
+        named = await self.list()
+        one = next((known for known in named if known.name == image), None)
+        if one is None:
+            raise ImageNotFound(f"{image} is no image of orchestrator's", hint="`orchestrator image ls`")
+        containers = await self._connection.call(lambda c: c.containers(all=True))
+        by = users(one.image_id, containers)
+        if by and sum(known.image_id == one.image_id for known in named) == 1:
+            raise in_use(image, by)
+
+    async def remove(self, image: str) -> None:
+        """Remove one image of this project's; see `check_removable`."""
+        await self.check_removable(image)
         await self._connection.call(lambda c: c.remove_image(image), limit=SLOW)
 
     async def _agent(self, agent_uid: int) -> Recipe:

@@ -194,6 +194,14 @@ class ImageNotFound(ImageUnavailable, LookupError):
     http_status = 404
 
 
+class ImageInUse(OrchestratorError):
+    """A container uses the image."""
+
+    code = "image_in_use"
+    exit_status = Exit.CONFLICT
+    http_status = 409
+
+
 class NoScreen(OrchestratorError):
     """There is no screen to attach to."""
 

@@ -47,11 +47,23 @@ def build(*, fresh: bool, dry_run: bool) -> None:
 
 @image.command("ls")
 def list_images() -> None:
-    """List the images that were built here, the newest first; with `-q` their names alone."""
-    found = _with_images(_settings(), lambda images: images.list())
+    """List the images that were built here, the newest first; with `-q` their names alone.
+
+    CURRENT are those that this version and its settings use.
+    """
+    from orchestrator.daemon.build import rules  # noqa: PLC0415 - as above
+
+    settings = _settings()
+    wanted = rules(settings)
+
+    async def look(images: "DockerImages") -> "list[BuiltImage]":
+        return await images.list(await images.current(wanted.image, wanted.agent_uid))
+
+    found = _with_images(settings, look)
+    headings = ("IMAGE", "KIND", "AGE", "SIZE", "CURRENT")
     answer(
         [described(one) for one in found],
-        lambda: table_or_names(("IMAGE", "KIND", "AGE", "SIZE"), [_row(one) for one in found]),
+        lambda: table_or_names(headings, [_row(one) for one in found], cut=("SIZE", "AGE", "KIND")),
     )
 
 
@@ -61,7 +73,7 @@ def list_images() -> None:
 def rm(name: str, *, dry_run: bool) -> None:
     """Remove an image that was built here."""
     if dry_run:
-        _with_images(_settings(), lambda images: images.known(name))
+        _with_images(_settings(), lambda images: images.check_removable(name))
         answer_or_plan(engine_plan([shlex.join(["docker", "rmi", name])]), lambda _: None)
         return
     _with_images(_settings(), lambda images: images.remove(name))
@@ -97,8 +109,10 @@ def described(one: "BuiltImage") -> dict[str, Any]:
         "image_id": one.image_id,
         "created": timestamp(one.created * 1_000_000),
         "size": one.size,
+        "current": one.current,
     }
 
 
 def _row(one: "BuiltImage") -> tuple[str, ...]:
-    return (one.name, one.kind, age(time.time() - one.created), f"{one.size // MEGABYTE} MB")
+    current = "yes" if one.current else "-"
+    return (one.name, one.kind, age(time.time() - one.created), f"{one.size // MEGABYTE} MB", current)
