@@ -16,9 +16,11 @@ from orchestrator.sessions.world import World
 async def create_and_start(fleet: Fleet, session: Session) -> Session:
     """A new container for the session, started; the record knows it.
 
-    A container that was created but could not be started is removed again.
+    A container that was created but could not be started is removed again. `EngineUnfit` where no session can
+    live on the engine, which may be another one than the session was launched on.
     """
     world = fleet.world
+    await world.engine.fit(str(world.home.root))
     world.folders.write_order(session)
     container_id = await world.engine.create(world.plan(session))
     try:

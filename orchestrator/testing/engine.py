@@ -16,6 +16,7 @@ from orchestrator.core.errors import (
     ConnectionLost,
     ContainerGone,
     EngineRefused,
+    EngineUnfit,
     ImageUnavailable,
     OrchestratorError,
 )
@@ -109,6 +110,9 @@ class MemoryEngine:
         has_image: Callable[[str], bool] = bool,
     ) -> None:
         self.next_failure: OrchestratorError | None = None
+        #: Whether no session can live here, and what is to be known of those that do.
+        self.unfit = False
+        self.doubts: tuple[str, ...] = ()
         self._started = started
         self._stopped = stopped
         self._programs = programs
@@ -131,9 +135,11 @@ class MemoryEngine:
         self._maybe_fail()
         return EngineFacts(version="memory", api_version="0", maps_users=False, cgroup_version="2")
 
-    async def fit(self, folder: str) -> tuple[str, ...]:  # noqa: ARG002 - it runs in this very process
+    async def fit(self, folder: str) -> tuple[str, ...]:
         self._maybe_fail()
-        return ()
+        if self.unfit:
+            raise EngineUnfit(f"the engine does not see the files in {folder}", hint="use another one")
+        return self.doubts
 
     async def containers(self, project_id: str) -> list[Container]:
         self._maybe_fail()
