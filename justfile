@@ -105,6 +105,15 @@ reference:
 docs:
     {{ run }} zensical build --strict
 
+# Record the README's picture anew, on the real engine, into docs/pictures
+picture:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    recording=$(mktemp)
+    trap 'rm -f "$recording"' EXIT
+    scripts/demo --record "$recording"
+    {{ run }} --group picture python -m pictures "$recording" docs/pictures
+
 # Measure what things cost, and write the page; quick looks: just bench --few --only send
 bench *args="--write docs/benchmarks.md":
     {{ run }} python -m benchmarks {{ args }}

@@ -1,0 +1,1 @@
+"""Makes the README's picture from a recorded terminal session."""
