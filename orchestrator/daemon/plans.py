@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.codex import requests
-from orchestrator.core.errors import RateLimited, RouteRefused, SessionBusy
+from orchestrator.core.errors import RouteRefused
 from orchestrator.core.places import APP_SOCKET, TMUX_SOCKET, WINDOW, WORK
 from orchestrator.core.policies import Approval
 from orchestrator.core.receipt import Delivery, Mode, Receipt, Route
-from orchestrator.core.routing import check_message, why_not_typed
+from orchestrator.core.routing import why_not_typed
 from orchestrator.core.session import Session
-from orchestrator.sessions.deliver import marked
+from orchestrator.sessions.deliver import check_words
 from orchestrator.sessions.fleet import Fleet
 from orchestrator.sessions.input import plan_input
-from orchestrator.sessions.queueing import URGENT, free_now
+from orchestrator.sessions.queueing import URGENT, check_queue, free_now
 from orchestrator.sessions.step import Step
 from orchestrator.supervisor import order, thread
 from orchestrator.terminal import commands
@@ -101,19 +101,9 @@ async def plan_send(
         SessionNotRunning: nobody holds it.
     """
     journal = (await fleet.hold(session)).journal
-    whole = marked(check_message(text), sender, system=system)
-    if wish is Route.TMUX and (reason := why_not_typed(whole)):
-        raise RouteRefused(f"not typed: {reason}", hint="`--route app-server` carries any text")
-    free = free_now(journal.outbox, journal.state)
-    if mode is Mode.IF_IDLE and not free:
-        raise SessionBusy(
-            f"the session is {journal.state.activity}; `if-idle` does not wait",
-            hint="leave `--mode` out to queue the message",
-        )
-    waiting = sum(r.state is Delivery.QUEUED for r in journal.outbox)
-    if waiting >= fleet.world.rules.queue_limit:
-        raise RateLimited(f"{waiting} messages wait for this session already")
-    if free:
+    whole = check_words(text, wish, sender, system=system)
+    check_queue(journal.outbox, journal.state, mode, fleet.world.rules.queue_limit)
+    if free_now(journal.outbox, journal.state):
         return await plan_input(fleet, session, text, wish, sender=sender, system=system)
     turn_id = journal.state.turn_id if journal.state.activity.in_turn else ""
     steps = [Step("files", f"queue the message {_behind(journal.outbox, turn_id, mode)}")]

@@ -15,7 +15,6 @@ from orchestrator.core.errors import (
     ConnectionLost,
     InvalidInput,
     OrchestratorError,
-    RateLimited,
     RouteRefused,
     SessionBusy,
     SessionNotRunning,
@@ -25,7 +24,7 @@ from orchestrator.core.receipt import Delivery, Mode, Receipt, Route
 from orchestrator.core.routing import check_message, why_not_typed
 from orchestrator.sessions.entrance import Entrance, NotNowError
 from orchestrator.sessions.journal import Journal
-from orchestrator.sessions.queueing import FREE, Step, behind_answer, free_now, held_up, next_step
+from orchestrator.sessions.queueing import FREE, Step, behind_answer, check_queue, held_up, next_step
 from orchestrator.sessions.world import World, within
 
 log = structlog.get_logger()
@@ -42,6 +41,19 @@ POSTPONED = 1.0
 def marked(text: str, sender: str, *, system: bool) -> str:
     """The text as codex gets it; what the system inserts says so in the text itself."""
     return f"[system note from {sender}] {text}" if system else text
+
+
+def check_words(text: str, wish: Route, sender: str, *, system: bool) -> str:
+    """The text as codex gets it.
+
+    Raises:
+        InvalidInput: empty, or longer than codex takes.
+        RouteRefused: tmux was asked for, and typing could never carry it.
+    """
+    whole = marked(check_message(text), sender, system=system)
+    if wish is Route.TMUX and (reason := why_not_typed(whole)):
+        raise RouteRefused(f"not typed: {reason}", hint="`--route app-server` carries any text")
+    return whole
 
 
 class Deliverer:
@@ -80,15 +92,13 @@ class Deliverer:
             RouteRefused: tmux was asked for, and typing could never carry this text.
             SessionNotRunning: it is being stopped.
         """
-        text = marked(check_message(text), sender, system=system)
-        if wish is Route.TMUX and (reason := why_not_typed(text)):
-            raise RouteRefused(f"not typed: {reason}", hint="`--route app-server` carries any text")
+        text = check_words(text, wish, sender, system=system)
         async with self._door:
             if self._shut:
                 session = self._journal.session
                 raise SessionNotRunning(f"{session.role} ({session.session_id}) is being stopped")
-            self._check_room(mode)
             now, outbox = self._journal.now(), self._journal.outbox
+            check_queue(outbox, self._journal.state, mode, self._world.rules.queue_limit)
             last = max((r.position for r in outbox), default=0)
             return await self._journal.put(
                 Receipt(
@@ -104,17 +114,6 @@ class Deliverer:
                     updated_at=now,
                 )
             )
-
-    def _check_room(self, mode: Mode) -> None:
-        outbox = self._journal.outbox
-        if mode is Mode.IF_IDLE and not free_now(outbox, self._journal.state):
-            raise SessionBusy(
-                f"the session is {self._journal.state.activity}; `if-idle` does not wait",
-                hint="leave `--mode` out to queue the message",
-            )
-        waiting = sum(r.state is Delivery.QUEUED for r in outbox)
-        if waiting >= self._world.rules.queue_limit:
-            raise RateLimited(f"{waiting} messages wait for this session already")
 
     async def forsake(self) -> None:
         """What a former holder was about to write, and the recorder does not know of, is unknown."""

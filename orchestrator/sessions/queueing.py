@@ -1,9 +1,10 @@
-"""Which message of a session goes next, and whether it may go now: pure."""
+"""Which message of a session goes next, whether it may go now, and whether another may wait: pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.core.activity import Activity, State
+from orchestrator.core.errors import RateLimited, SessionBusy
 from orchestrator.core.receipt import Delivery, Mode, Receipt
 
 #: After an error codex takes the next message as after any other turn.
@@ -40,6 +41,23 @@ def next_step(outbox: Sequence[Receipt], state: State) -> Step | None:
 def free_now(outbox: Sequence[Receipt], state: State) -> bool:
     """Whether a message would go at once: what `if-idle` asks."""
     return state.activity in FREE and not any(r.state is not Delivery.UNKNOWN for r in outbox)
+
+
+def check_queue(outbox: Sequence[Receipt], state: State, mode: Mode, limit: int) -> None:
+    """Whether one more message may come in.
+
+    Raises:
+        SessionBusy: mode `if-idle`, and it would have to wait.
+        RateLimited: so many wait already.
+    """
+    if mode is Mode.IF_IDLE and not free_now(outbox, state):
+        raise SessionBusy(
+            f"the session is {state.activity}; `if-idle` does not wait",
+            hint="leave `--mode` out to queue the message",
+        )
+    waiting = sum(r.state is Delivery.QUEUED for r in outbox)
+    if waiting >= limit:
+        raise RateLimited(f"{waiting} messages wait for this session already")
 
 
 def behind_answer(message_id: str, outbox: Sequence[Receipt], state: State) -> bool:
