@@ -5,7 +5,6 @@ Both the launch and its dry run are checked here, so that they refuse the same w
 
 import os
 import re
-import stat
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +12,7 @@ from orchestrator.core.errors import InvalidInput, RoleBusy
 from orchestrator.core.places import CODEX_HOME, CODEX_LOGIN, SECRETS, Home
 from orchestrator.core.policies import Limits
 from orchestrator.core.ports import ContainerPlan, Outlook
+from orchestrator.core.secret_files import check_kind, check_name, check_size, unreadable
 from orchestrator.core.session import Session
 from orchestrator.sessions.step import Step
 from orchestrator.sessions.world import World
@@ -24,10 +24,8 @@ LEAST_PIDS = 32
 #: What an engine's API can hold, and what Linux can count.
 MOST_MEMORY = 2**63 - 1
 MOST_PIDS = 2**22
-LARGEST_SECRET = 1 << 20
 GIB = 1024**3
 
-_SECRET_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _NO_REF = re.compile(r"^[-/.]|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|/\.|@\{|\.lock(?:/|$)|[/.]$|^@$")
 
 
@@ -107,20 +105,15 @@ def check_origin(path: str) -> None:
 def check_files(secrets: Mapping[str, str]) -> None:
     """`InvalidInput` where a secret has no name or file that can be used; no content is ever told."""
     for name, path in secrets.items():
-        if not _SECRET_NAME.fullmatch(name):
-            raise InvalidInput(f"{name!r} cannot name a secret", hint="use letters, digits, `-` and `_`")
+        check_name(name)
         try:
             found = Path(path).stat()
         except (OSError, ValueError) as exc:
-            reason = getattr(exc, "strerror", "") or str(exc)
-            raise InvalidInput(f"the file of secret {name!r} cannot be read: {path}: {reason}") from exc
-        if not stat.S_ISREG(found.st_mode):
-            raise InvalidInput(f"the file of secret {name!r} is not a regular file: {path}")
+            raise unreadable(name, path, getattr(exc, "strerror", "") or str(exc)) from exc
+        check_kind(name, path, found.st_mode)
         if not os.access(path, os.R_OK):
-            raise InvalidInput(f"the file of secret {name!r} cannot be read: {path}: Permission denied")
-        if found.st_size > LARGEST_SECRET:
-            size = f"{LARGEST_SECRET:,}"
-            raise InvalidInput(f"the file of secret {name!r} has more than {size} bytes: {path}")
+            raise unreadable(name, path, "Permission denied")
+        check_size(name, path, found.st_size)
 
 
 def check_apart(home: Home, workspace: str, *, own_clone: bool) -> None:

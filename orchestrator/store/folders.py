@@ -5,20 +5,17 @@ What the container's user must reach belongs to its uid; the rest to whoever run
 
 import json
 import os
-import re
 import shutil
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.core.errors import InvalidInput, OrchestratorError
+from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.places import CODEX_LOGIN, WORK, Home, SessionFolder
+from orchestrator.core.secret_files import LARGEST_SECRET, check_kind, check_name, check_size, unreadable
 from orchestrator.core.session import Session
 from orchestrator.store import atomic
 
-LARGEST_SECRET = 1 << 20
-_SECRET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 SCHEMA = 1
 GIT_SECONDS = 10.0
 
@@ -111,17 +108,14 @@ def _fill(folder: SessionFolder, uid: int, config: str, contents: dict[str, byte
 
 def _secret(name: str, path: str) -> bytes:
     """What is in the file; only a regular one of a sane size is read, so that nothing hangs."""
-    if not _SECRET_NAME.fullmatch(name):
-        raise InvalidInput(f"{name!r} cannot name a secret", hint="use letters, digits, `-`, `_` and `.`")
+    check_name(name)
     try:
         with open(path, "rb", opener=_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise InvalidInput(f"the file of secret {name!r} is not a regular file: {path}")
+            check_kind(name, path, os.fstat(file.fileno()).st_mode)
             data = file.read(LARGEST_SECRET + 1)
     except OSError as exc:
-        raise InvalidInput(f"the file of secret {name!r} cannot be read: {path}: {exc.strerror}") from exc
-    if len(data) > LARGEST_SECRET:
-        raise InvalidInput(f"the file of secret {name!r} has more than {LARGEST_SECRET:,} bytes: {path}")
+        raise unreadable(name, path, exc.strerror or str(exc)) from exc
+    check_size(name, path, len(data))
     return data
 
 

@@ -17,8 +17,9 @@ from orchestrator.core.errors import InvalidInput, OrchestratorError, StoreUnwri
 from orchestrator.core.places import Home, SessionFolder
 from orchestrator.core.policies import Policies, Reasoning
 from orchestrator.core.ports import Folders
+from orchestrator.core.secret_files import LARGEST_SECRET
 from orchestrator.core.session import Desired, Session
-from orchestrator.store.folders import LARGEST_SECRET, FileFolders
+from orchestrator.store.folders import FileFolders
 from orchestrator.testing.examples import a_session
 from orchestrator.testing.files import InMemoryFolders
 
@@ -185,7 +186,7 @@ def test_an_order_says_what_the_supervisor_is_to_run(real: Stage, tmp_path: Path
     }
 
 
-@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "a b", "ü"])
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "a b", "ü", "a.b", "-x"])
 def test_a_secret_cannot_be_written_elsewhere(real: Stage, tmp_path: Path, name: str) -> None:
     """Its name is a file name of the secrets folder, and nothing else."""
     with pytest.raises(InvalidInput, match="cannot name a secret"):

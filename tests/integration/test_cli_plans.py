@@ -32,6 +32,7 @@ def steps(team: Team, *argv: str) -> list[tuple[str, str]]:
         (["w", "--secret", "a=/nonexistent"], 2, "invalid_input", "has no file"),
         (["w", "--secret", "a=large"], 2, "invalid_input", "has more than 1,048,576 bytes"),
         (["w", "--secret", "a.b=small"], 2, "invalid_input", "cannot name a secret"),
+        (["w", "--secret", "-x=small"], 2, "invalid_input", "cannot name a secret"),
         (["w", " "], 2, "invalid_input", "the message is empty"),
     ],
 )
