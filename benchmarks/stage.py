@@ -97,9 +97,8 @@ def staged(*, few: bool) -> Iterator[Stage]:
         settings = f'[model]\nbase_url = "{endpoint}"\n[send]\nrate_per_minute = 6000\n'
         (home / "orchestrator.toml").write_text(settings)
         environment = {**os.environ, "ORCHESTRATOR_HOME": str(home)}
-        environment.pop(
-            "PYTHONDONTWRITEBYTECODE", None
-        )  # an installed command is not compiled anew each time
+        # An installed command is not compiled anew each time.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         stage = Stage(home, model, docker.from_env(timeout=LIMIT), environment, few)
         try:
             yield stage
