@@ -24,6 +24,20 @@ class SettingOrigin(TypedDict):
     origin: str
 
 
+class IgnoredAnswer(TypedDict):
+    path: str
+    added: list[str]
+
+
+class InitAnswer(TypedDict):
+    """The settings file that was written, and what its .gitignore lacked; `next` is what to type."""
+
+    path: str
+    roles: list[str]
+    gitignore: IgnoredAnswer
+    next: list[str]
+
+
 class ConfigPathAnswer(TypedDict):
     home: str
     files: list[str]

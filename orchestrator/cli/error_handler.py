@@ -14,6 +14,7 @@ from orchestrator import __version__
 from orchestrator.cli.invocation import ReaderLeft
 from orchestrator.core.errors import Exit, OrchestratorError
 
+INTERRUPTED = "interrupted"
 #: What a write to stdout comes back with, which names no file.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -27,8 +28,8 @@ def guarded(run: Callable[[], object]) -> int:
         return _say(error.code, error.message, error.hint, error.exit_status)
     except click.ClickException as error:
         return _usage(error)
-    except (KeyboardInterrupt, click.Abort):
-        return _say("interrupted", "interrupted", "", Exit.INTERRUPTED)
+    except (KeyboardInterrupt, click.Abort) as stop:
+        return _say(INTERRUPTED, str(stop) or INTERRUPTED, "", Exit.INTERRUPTED)
     except (ReaderLeft, BrokenPipeError):
         return _reader_left()
     except OSError as error:
@@ -52,8 +53,10 @@ def _say(code: str, message: str, hint: str, status: Exit) -> int:
     if "--json" in sys.argv[1:]:
         document = {"error": {"code": code, "message": message, "hint": hint}}
         _write(json.dumps(document, ensure_ascii=False))
-    elif status is not Exit.INTERRUPTED:  # click ended the terminal's ^C line already
+    elif code != INTERRUPTED:
         _write(f"error: {message}" + (f"\nhint: {hint}" if hint else ""))
+    elif message != INTERRUPTED:  # else nothing is to be told, and click ended the terminal's ^C line already
+        _write(message)
     return status
 
 

@@ -6,6 +6,7 @@ import click
 
 #: Verb → the module under `commands` and the name in it; the order is that of the help.
 VERBS = {
+    "init": "init:init",
     "launch": "launch:launch",
     "send": "send:send",
     "snapshot": "snapshot:snapshot",

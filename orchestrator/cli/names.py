@@ -1,6 +1,7 @@
-"""Completion of session names from the registry's files alone: no daemon is asked, none is started."""
+"""Completion of names from the registry's and the settings' files alone: no daemon is asked or started."""
 
 import json
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from orchestrator.cli.invocation import Invocation
+from orchestrator.daemon.home import find_settings_file
 
 
 def complete_session(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -18,8 +20,20 @@ def complete_session(ctx: click.Context, _: click.Parameter, incomplete: str) ->
     return [item for item in (*roles, *ids) if item.value.startswith(incomplete)]
 
 
-def complete_role(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return [item for item in complete_session(ctx, param, incomplete) if item.help is None]
+def complete_role(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Roles of sessions, and those of the project's settings file."""
+    home = ctx.ensure_object(Invocation).home_path()
+    roles = {role for role, _ in _records(home)} | set(_tables(home))
+    return [CompletionItem(role) for role in sorted(roles) if role.startswith(incomplete)]
+
+
+def _tables(home: Path) -> list[str]:
+    """The names in the tables `[roles.NAME]`, where the file can be read."""
+    file = find_settings_file(home)
+    try:
+        return list(tomllib.loads(file.read_text()).get("roles", {})) if file else []
+    except (OSError, ValueError, TypeError):
+        return []
 
 
 def _records(home: Path) -> Iterator[tuple[str, str]]:

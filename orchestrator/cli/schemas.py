@@ -18,6 +18,7 @@ from orchestrator.daemon.settings import Settings
 
 #: Schema file → what it describes. A verb of a group is written `group-verb`.
 DOCUMENTS: dict[str, Any] = {
+    "init": own.InitAnswer,
     "launch": answers.LaunchAnswer,
     "launch-all": list[answers.LaunchAllAnswer],
     "send": answers.ReceiptView,

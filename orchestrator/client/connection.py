@@ -5,7 +5,7 @@ It knows bytes and status codes, not what the routes mean; and it never starts a
 
 import json
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def ask_bytes(path: Path, request: Request) -> Iterator[bytes]:
         yield from exchange.blocks()
 
 
-def ask_lines(path: Path, request: Request) -> Iterator[Any]:
+def ask_lines(path: Path, request: Request) -> Generator[Any]:
     """The answer's NDJSON documents as they come; empty lines are heartbeats."""
     rest = b""
     for block in ask_bytes(path, request):
@@ -77,13 +77,15 @@ def ask_lines(path: Path, request: Request) -> Iterator[Any]:
 
 def ask_with_progress(path: Path, request: Request, progress: Callable[[str], None]) -> Any:
     """The result at the end of an NDJSON answer; each progress line before it goes to `progress`."""
-    for line in ask_lines(path, replace(request, accept=NDJSON)):
-        if "progress" in line:
-            progress(line["progress"])
-        elif "error" in line:
-            raise_error(line["error"])
-        else:
-            return line.get("result", line)  # a plan comes as it is
+    told = ask_lines(path, replace(request, accept=NDJSON))
+    with closing(told) as lines:  # hang up, too, where `progress` is interrupted
+        for line in lines:
+            if "progress" in line:
+                progress(line["progress"])
+            elif "error" in line:
+                raise_error(line["error"])
+            else:
+                return line.get("result", line)  # a plan comes as it is
     raise ConnectionLost("the daemon's answer ended without a result")
 
 

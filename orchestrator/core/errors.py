@@ -133,6 +133,14 @@ class DataDirectoryBusy(OrchestratorError):
     http_status = 409
 
 
+class AlreadyThere(OrchestratorError, FileExistsError):
+    """There is something already, and it is not replaced."""
+
+    code = "already_there"
+    exit_status = Exit.CONFLICT
+    http_status = 409
+
+
 class EngineUnreachable(OrchestratorError, ConnectionError):
     """The container engine does not answer."""
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -49,6 +49,9 @@ class Daemon:
         self.started_at = timestamp(world.clock.now())
         self.stopping = asyncio.Event()
         self._untold: dict[str, Resumed] = {}
+        #: The steps of that so far, and who waits for its end.
+        self._said: list[str] = []
+        self._listeners: list[Progress] = []
         self._works: set[asyncio.Task[Any]] = set()
         #: Set once the sessions of a former daemon have been looked at; the API answers before that.
         self.resumed = asyncio.Event()
@@ -65,7 +68,8 @@ class Daemon:
 
     async def resume(self, progress: Progress, *, dry_run: bool) -> list[Resumed]:
         """Resume all; what this daemon did by itself when it started is told to the first who asks."""
-        await self.resumed.wait()
+        with self._listening(progress):
+            await self.resumed.wait()
         results = await resume_all(self.fleet, progress, dry_run=dry_run)
         if dry_run:
             return results
@@ -73,6 +77,23 @@ class Daemon:
         told = [untold.pop(r.session_id, r) if r.action == ATTACHED else r for r in results]
         known = {r.session_id for r in told}
         return [*told, *(r for name, r in untold.items() if name not in known)]
+
+    @contextmanager
+    def _listening(self, progress: Progress) -> Iterator[None]:
+        """What the daemon does by itself when it starts is told to whoever waits for it."""
+        for text in self._said:
+            progress(text)
+        self._listeners.append(progress)
+        try:
+            yield
+        finally:
+            self._listeners.remove(progress)
+
+    def _say(self, text: str) -> None:
+        log.info("resuming", step=text)
+        self._said.append(text)
+        for listener in self._listeners:
+            listener(text)
 
     async def status(self) -> dict[str, Any]:
         """Who this daemon is, what it serves, and whether its engine answers."""
@@ -127,7 +148,7 @@ class Daemon:
     async def _resumed(self) -> bool:
         """Whether that is done: only an engine that does not answer is a reason to try again."""
         try:
-            for result in await resume_all(self.fleet, _log_progress):
+            for result in await resume_all(self.fleet, self._say):
                 log.info("session_resumed", **asdict(result))
                 self._untold[result.session_id] = result
         except (EngineUnreachable, TimedOut) as exc:
@@ -140,8 +161,5 @@ class Daemon:
         finally:
             self.fleet.begun.set()
             self.resumed.set()
+            self._said.clear()
         return True
-
-
-def _log_progress(text: str) -> None:
-    log.info("resuming", step=text)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from itertools import count
 
 import structlog
 
@@ -52,6 +53,9 @@ async def resume_all(fleet: Fleet, progress: Progress, *, dry_run: bool = False)
     tasks = [
         asyncio.create_task(_one(fleet, s, limit, progress, rebuilt=s.session_id in rebuilt)) for s in known
     ]
+    numbers = count(1)
+    for task in tasks:
+        task.add_done_callback(lambda _: progress(f"{next(numbers)} of {len(tasks)} seen to"))
     await asyncio.sleep(0)  # each has its session to itself now
     fleet.begun.set()
     return [result for result in await asyncio.gather(*tasks) if result is not None]

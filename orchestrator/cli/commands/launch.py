@@ -9,18 +9,19 @@ import click
 from orchestrator.cli import kinds
 from orchestrator.cli.connect import client
 from orchestrator.cli.invocation import Verb, current
+from orchestrator.cli.launch_all import launch_all
 from orchestrator.cli.names import complete_role
 from orchestrator.cli.output import answer_or_plan, fields, is_plan
 from orchestrator.cli.sender import sender
 from orchestrator.cli.text_input import message
-from orchestrator.core.errors import InvalidInput
+from orchestrator.core.errors import Exit, InvalidInput
 from orchestrator.core.identity import check_role
 from orchestrator.core.policies import Approval, Reasoning, Sandbox
 from orchestrator.daemon.sizes import parse_size
 
 
 @click.command(cls=Verb)
-@click.argument("role", shell_complete=complete_role)
+@click.argument("role", required=False, shell_complete=complete_role)
 @click.argument("prompt", required=False)
 @click.option(
     "--workspace",
@@ -66,14 +67,31 @@ from orchestrator.daemon.sizes import parse_size
     metavar="NAME",
     help="Who sends the prompt (ORCHESTRATOR_SENDER, else your login).",
 )
+@click.option(
+    "--all",
+    "everyone",
+    is_flag=True,
+    help="Every role of the settings that has no live session; options hold for each.",
+)
 @click.option("--another", is_flag=True, help="Even if the role has a live session.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
-def launch(role: str, prompt: str | None, *, dry_run: bool, **options: Any) -> None:
+def launch(
+    role: str | None, prompt: str | None, *, everyone: bool, another: bool, dry_run: bool, **options: Any
+) -> int:
     """Start a session: a container with tmux and codex.
 
-    PROMPT is its first message (`-`: stdin). With `-q` it prints the session's id alone.
+    PROMPT is its first message (`-`: stdin). With `-q` it prints the session's id alone. What the options
+    do not say is as the role's table [roles.ROLE] in the settings says.
     """
+    if everyone:
+        if role is not None or another:
+            raise _misused("`--all` goes with neither ROLE, PROMPT nor `--another`.")
+        asked = {"from": sender(options.pop("from_")), **_request(options)}
+        return launch_all(asked, dry_run=dry_run)
+    if role is None:
+        raise _misused("Missing argument 'ROLE'; or `--all`.")
     request = {"role": check_role(role), "from": sender(options.pop("from_")), **_request(options)}
+    request["another"] = another
     if prompt is not None:
         request["prompt"] = message(prompt)
     here = current()
@@ -81,6 +99,11 @@ def launch(role: str, prompt: str | None, *, dry_run: bool, **options: Any) -> N
     for warning in [] if is_plan(view) else cast("Any", view)["warnings"]:
         here.warn(warning)
     answer_or_plan(view, _show)
+    return Exit.OK
+
+
+def _misused(what: str) -> click.UsageError:
+    return click.UsageError(what, click.get_current_context())
 
 
 def _request(options: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import click
 from orchestrator.cli.connect import client
 from orchestrator.cli.invocation import Verb, current
 from orchestrator.cli.output import answer_or_plan, is_plan, style
+from orchestrator.cli.progress import steps
 from orchestrator.core.errors import Exit
 
 
@@ -17,7 +18,8 @@ def resume_all(*, dry_run: bool) -> int:
 
     Starts and recreates what is gone; what runs is not restarted.
     """
-    found = client().resume_all(dry_run=dry_run, progress=current().progress)
+    with steps() as say:
+        found = client().resume_all(dry_run=dry_run, progress=say)
     answer_or_plan(found, _show)
     if dry_run:
         current().note("nothing was done: this is what would be (--dry-run)")

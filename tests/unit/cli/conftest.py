@@ -39,12 +39,14 @@ def daemon(tmp_path: Path) -> Iterator[Scripted]:
 
 @pytest.fixture
 def orchestrator(tmp_path: Path, environment: dict[str, str]) -> Run:
-    def run(*argv: str, stdin: bytes = b"", **more: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *argv: str, stdin: bytes = b"", cwd: Path = tmp_path, **more: str
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [SCRIPT, *argv],
             input=stdin,
             env=environment | more,
-            cwd=tmp_path,
+            cwd=cwd,
             capture_output=True,
             timeout=60,
             check=False,

@@ -86,7 +86,7 @@ def test_a_role_is_put_together_from_all_sources_key_by_key(
     [
         ("[roles.Bad]\n", "roles.Bad: 'Bad' cannot name a role: use 1 to 32 lower-case"),
         ('[roles."a.b"]\nmodel = "m"\n', "roles.a.b: 'a.b' cannot name a role"),
-        ("[roles.a]\nmodle = 'm'\n", "roles.a.modle: there is no such setting"),
+        ("[roles.a]\ntitle = 'm'\n", "roles.a.title: there is no such setting"),
         ("[roles.a]\nprompt = 'm'\n", "roles.a.prompt: there is no such setting"),
         ("[roles.a]\nmemory = 'lots'\n", "roles.a.memory: 'lots' is no amount of memory"),
         ("[roles.a]\ncpus = 0\n", "roles.a.cpus: "),

@@ -1,0 +1,81 @@
+"""`orchestrator launch --all`: every role of the settings, and what is up where that is cut off."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+import click
+
+from orchestrator.cli.connect import client
+from orchestrator.cli.invocation import current
+from orchestrator.cli.output import answer_or_plan, is_plan, style
+from orchestrator.cli.progress import steps
+from orchestrator.client import Client
+from orchestrator.core.errors import Exit, OrchestratorError
+
+
+def launch_all(options: Mapping[str, Any], *, dry_run: bool) -> int:
+    """Launch all with these options; 1 where one is not up.
+
+    Raises:
+        click.Abort: on Ctrl-C, with what is up by then.
+    """
+    daemon = client(makes=True)
+    roles: list[str] = []
+    try:
+        with steps(by_subject=True) as say:
+
+            def hear(text: str) -> None:
+                roles.append(text.partition(": ")[0])
+                say(text)
+
+            found = daemon.launch_all(options, dry_run=dry_run, progress=hear)
+    except KeyboardInterrupt:
+        raise click.Abort(_cut_off(daemon, list(dict.fromkeys(roles)))) from None
+    if is_plan(found):
+        answer_or_plan(found, _show)
+        return Exit.OK
+    team = cast("list[Any]", found)
+    for one in team:
+        for warning in one["warnings"]:
+            current().warn(f"{one['role']}: {warning}")
+    answer_or_plan(team, _show)
+    return Exit.OK if all(one["ok"] for one in team) else Exit.FAILED
+
+
+def _cut_off(daemon: Client, roles: list[str]) -> str:
+    """What is up. The daemon undoes the rest; it is asked once that is through."""
+    if not current().json:
+        click.echo("\nundoing what is not up yet", err=True)
+    try:
+        up = [v for v in replace(daemon, start=False).sessions() if v["role"] in roles and _up(daemon, v)]
+    except OrchestratorError as exc:
+        return f"interrupted; what is up cannot be told: {exc.message}"
+    names = ", ".join(f"{view['role']} ({view['session_id']})" for view in up) or "none of the roles"
+    undone = ", ".join(role for role in roles if role not in {view["role"] for view in up})
+    return f"interrupted; up: {names}" + (f"; undone or not begun: {undone}" if undone else "")
+
+
+def _up(daemon: Client, view: Mapping[str, Any]) -> bool:
+    """A plan waits until nobody brings the session up or down any more, and is refused where it is gone."""
+    try:
+        daemon.interrupt(view["session_id"], dry_run=True)
+    except OrchestratorError:
+        return False
+    return True
+
+
+def _show(team: list[Any]) -> None:
+    quiet = current().quiet
+    for one in team:
+        session_id = one["session"]["session_id"] if one["session"] else ""
+        if one["ok"]:
+            click.echo(session_id if quiet else f"{one['role']} {session_id}: {one['action']}")
+            continue
+        error = one["error"]
+        named = f"{one['role']} {session_id}".strip()
+        click.echo(f"{named}: {style('failed', fg='red')}: {error['message']}", err=quiet)
+        if error["hint"]:
+            click.echo(f"    hint: {error['hint']}", err=quiet)
+    if any(one["ok"] for one in team):
+        current().note('next: orchestrator ps   or: orchestrator send ROLE "…"')
