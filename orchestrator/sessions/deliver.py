@@ -25,6 +25,7 @@ from orchestrator.core.routing import check_message, why_not_typed
 from orchestrator.sessions.entrance import Entrance, NotNowError
 from orchestrator.sessions.journal import Journal
 from orchestrator.sessions.queueing import FREE, Step, behind_answer, check_queue, held_up, next_step
+from orchestrator.sessions.settle import end_without
 from orchestrator.sessions.world import World, within
 
 log = structlog.get_logger()
@@ -70,6 +71,8 @@ class Deliverer:
         self._shut = False
         self._admitted = ""
         self._hindrance = ""
+        #: The ended turn whose messages have been seen to.
+        self._seen_to = ""
 
     @property
     def hindrance(self) -> str:
@@ -136,9 +139,14 @@ class Deliverer:
             if lost is not None:
                 await self._prove(lost.message_id, Route.APP_SERVER)
                 continue
+            if self._turn_ended():
+                await self._settle_left()
+                continue
             step = self._next()
             if step is None:
-                await self._journal.until(lambda: bool(self._on_its_way() or self._next()))
+                await self._journal.until(
+                    lambda: bool(self._on_its_way() or self._next() or self._turn_ended())
+                )
                 continue
             if step.receipt.message_id == self._admitted:
                 await self._make(step)
@@ -197,6 +205,8 @@ class Deliverer:
     async def _prove(self, message_id: str, route: Route) -> None:
         """Wait until the recorder shows the message, or say that it is unknown."""
         await self._shown(message_id, route)
+        if self._left(message_id):
+            await self._settle_left()
         if self._on_the_way(message_id):
             waits = held_up(message_id, self._journal.outbox, self._journal.state)
             await self._journal.move(message_id, Delivery.UNKNOWN, reason=_OVERTAKEN if waits else _NOT_SHOWN)
@@ -224,9 +234,33 @@ class Deliverer:
         return behind_answer(message_id, self._journal.outbox, self._journal.state)
 
     def _over(self, message_id: str) -> bool:
-        return not self._on_the_way(message_id) or held_up(
-            message_id, self._journal.outbox, self._journal.state
+        return (
+            not self._on_the_way(message_id)
+            or self._left(message_id)
+            or held_up(message_id, self._journal.outbox, self._journal.state)
         )
+
+    def _turn_ended(self) -> bool:
+        return self._journal.ended_turn != self._seen_to
+
+    def _left(self, message_id: str) -> bool:
+        """Whether the turn that had taken it is over."""
+        ended = self._journal.ended_turn
+        return bool(ended) and any(
+            r.message_id == message_id and r.turn_id == ended for r in self._journal.outbox
+        )
+
+    async def _settle_left(self) -> None:
+        """Give what the turn that ended last had taken, and never showed, its end."""
+        ended = self._journal.ended_turn
+        left = [r for r in self._journal.outbox if r.turn_id == ended]
+        if left:
+            told = await self._world.store.turn(self._journal.session.session_id, ended)
+            for receipt in left:
+                state, reason = end_without(receipt, [envelope.draft for envelope in told])
+                if state is not receipt.state:
+                    await self._journal.move(receipt.message_id, state, reason=reason)
+        self._seen_to = ended
 
     def _on_the_way(self, message_id: str) -> bool:
         return any(r.message_id == message_id and r.state in _ON_THE_WAY for r in self._journal.outbox)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from orchestrator.core.activity import State, advance
+from orchestrator.core.activity import FOREIGN, State, advance
 from orchestrator.core.envelope import Direction, Draft, Envelope, timestamp
 from orchestrator.core.errors import SessionNotRunning, StoreUnwritable
 from orchestrator.core.events import Event
@@ -35,6 +35,8 @@ class Journal:
         self._changed = asyncio.Condition()
         self.session = session
         self.state = State()
+        #: The session's turn whose end was told last, since this was loaded.
+        self.ended_turn = ""
         self.feed = Feed()
         self._open: dict[str, Receipt] = {}
         self._seq = 0
@@ -190,6 +192,8 @@ class Journal:
     def _publish(self, envelopes: Sequence[Envelope], receipts: Sequence[Receipt]) -> None:
         for envelope in envelopes:
             self.state = advance(self.state, envelope.draft)
+            if envelope.draft.type == Event.TURN_COMPLETED and FOREIGN not in envelope.draft.tags:
+                self.ended_turn = envelope.draft.turn_id or self.ended_turn
             self._seq = envelope.seq
         for receipt in receipts:
             if receipt.state.final:

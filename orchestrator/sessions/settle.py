@@ -1,11 +1,11 @@
-"""Which messages of the outbox the recorder's word proves: a pure step between reading and storing."""
+"""What the recorder's word says of the messages of the outbox: proven by it, or left behind. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.core.envelope import Direction, Draft
 from orchestrator.core.events import Event
-from orchestrator.core.receipt import Delivery, Receipt, Route
+from orchestrator.core.receipt import Delivery, Mode, Receipt, Route
 
 _EVENTS = {
     Delivery.QUEUED: Event.MESSAGE_QUEUED,
@@ -18,6 +18,12 @@ _EVENTS = {
 _PERHAPS_NEVER_SHOWN = frozenset({Delivery.FAILED, Delivery.UNKNOWN})
 #: Characters of a message that an event about it repeats.
 LONGEST_BEGINNING = 60
+#: Codex drops what it had taken into a turn and not shown yet when that turn is interrupted: it is in no
+#: history and no later turn.
+DROPPED = "codex dropped it: the turn that had taken it was interrupted before it was shown"
+NOT_IN_TURN = "the turn that had taken it ended without showing it"
+#: What others say of an end that codex did not tell as it happened.
+_SECOND_HAND = frozenset({"synthetic", "backfill"})
 _PROVABLE = frozenset({Delivery.WRITTEN, Delivery.ACCEPTED, Delivery.UNKNOWN})
 
 
@@ -95,3 +101,21 @@ def _proven(draft: Draft, waiting: Sequence[Receipt]) -> Receipt | None:
     ours = next((r for r in waiting if r.message_id == client_id), None)
     typed = (r for r in waiting if r.route is Route.TMUX and r.text == draft.text)
     return ours or next(typed, None)
+
+
+def end_without(receipt: Receipt, told: Sequence[Draft]) -> tuple[Delivery, str]:
+    """What became of a message that codex took into a turn which is over, and which never showed it.
+
+    `told` is all of the turn. Certain is only what codex itself told of a turn that another message had
+    begun; whatever else there is, the message is unknown.
+    """
+    begun = any(draft.type == Event.USER_MESSAGE for draft in told)
+    interrupted = any(
+        draft.type == Event.TURN_COMPLETED
+        and draft.data.get("status") == "interrupted"
+        and not _SECOND_HAND.intersection(draft.tags)
+        for draft in told
+    )
+    if receipt.mode is Mode.STEER and begun and interrupted:
+        return Delivery.FAILED, DROPPED
+    return Delivery.UNKNOWN, NOT_IN_TURN
