@@ -4,8 +4,8 @@ import subprocess
 import threading
 import time
 
-from benchmarks.cases.streaming import Heard
 from benchmarks.figures import Row, milliseconds
+from benchmarks.hearing import Heard, both
 from benchmarks.stage import Stage
 from orchestrator.client.answers import SessionView
 
@@ -20,16 +20,14 @@ def measure(stage: Stage) -> list[Row]:
     threading.Thread(target=_read_client, args=(client, bare), daemon=True).start()
     terminal = _said(stage.tmux(view, "display-message", "-p", "-t", stage.target(view), "#{pane_tty}"))
     shell = subprocess.Popen(stage.exec(view, "sh"), stdin=subprocess.PIPE)
-    mine: list[float] = []
-    theirs: list[float] = []
-    for number in range(stage.times(40) + 1):
+
+    def show(number: int) -> tuple[str, float]:
         mark = f"<mark-{number:03}>"
         began = time.perf_counter()
         _tell(shell, f"printf '{mark}' >{terminal}\n")
-        seen, known = ours.at(mark), bare.at(mark)
-        if number:  # the first one waits for the readers
-            mine.append(seen - began)
-            theirs.append(known - began)
+        return mark, began
+
+    mine, theirs = both(stage.times(40) + 1, show, ours, bare)
     for process in (shell, client):
         process.terminate()
         process.wait()
@@ -37,9 +35,9 @@ def measure(stage: Stage) -> list[Row]:
     return [
         Row(
             what="output of a pane → a reader of `stream --raw -f`",
-            ours=milliseconds(mine),
+            ours=milliseconds(mine[1:]),  # the first one waited for the readers
             against="→ a control-mode client, held open by `docker exec`",
-            baseline=milliseconds(theirs),
+            baseline=milliseconds(theirs[1:]),
         )
     ]
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmarks.figures import Row, milliseconds
+from benchmarks.hearing import Heard, both
 from benchmarks.stage import LIMIT, Stage
 from orchestrator.client import send_message, stream_logs
 from orchestrator.codex_connection.control import proxy
@@ -18,25 +19,6 @@ from orchestrator.codex_connection.peer import Connection
 from orchestrator.testing.processes import LocalPrograms
 
 SCENARIO = {"default": [[{"wait": "{{user}}"}, {"say": "{{user}}", "delay": 0, "chunk": 1000}]]}
-
-
-class Heard:
-    """When each text was heard; written by one thread, waited for by another."""
-
-    def __init__(self) -> None:
-        self._at: dict[str, float] = {}
-        self._changed = threading.Condition()
-
-    def now(self, text: str) -> None:
-        with self._changed:
-            self._at[text] = time.perf_counter()
-            self._changed.notify_all()
-
-    def at(self, text: str) -> float:
-        with self._changed:
-            if not self._changed.wait_for(lambda: text in self._at, LIMIT):
-                raise TimeoutError(f"nobody heard {text}")
-            return self._at[text]
 
 
 def measure(stage: Stage) -> list[Row]:
@@ -55,9 +37,8 @@ def measure(stage: Stage) -> list[Row]:
     if not ready.wait(LIMIT):
         raise TimeoutError("the bare client cannot connect")
     stage.model.play(SCENARIO)
-    mine: list[float] = []
-    theirs: list[float] = []
-    for number in range(stage.times(40)):
+
+    def answer(number: int) -> tuple[str, float]:
         gate = f"gate{number}"
         stage.idle(view)
         send_message(view["session_id"], gate, wait="committed", client=stage.client)
@@ -65,8 +46,9 @@ def measure(stage: Stage) -> list[Row]:
             time.sleep(0.005)
         began = time.perf_counter()
         stage.model.memory.gates.open(gate)
-        mine.append(ours.at(gate) - began)
-        theirs.append(bare.at(gate) - began)
+        return gate, began
+
+    mine, theirs = both(stage.times(40), answer, ours, bare)
     stop[0]()
     stage.idle(view)
     stage.remove(view)
