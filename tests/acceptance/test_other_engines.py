@@ -86,17 +86,45 @@ def test_an_engine_that_sees_other_files_is_refused_before_anything_is_made(
     assert list(home.glob(".*")) == []
 
 
+@pytest.fixture(scope="module")
+def mapping(agent_image: str) -> Iterator[Machine]:
+    """A machine whose engine maps users."""
+    machine = Machine("--userns-remap=nobody:nogroup", before=OWN_MAP)
+    try:
+        machine.power_on()
+        machine.load(agent_image)
+        yield machine
+    finally:
+        machine.scrap()
+
+
 @pytest.mark.agent
 def test_where_an_engine_maps_users_agents_are_exempt_and_it_is_said(
-    power: Power, team: Callable[..., Team], agent_image: str
+    mapping: Machine, team: Callable[..., Team], agent_image: str
 ) -> None:
     """Their files have their owner on both sides; whoever set the map learns of it."""
-    machine = power(Machine("--userns-remap=nobody:nogroup", before=OWN_MAP))
-    machine.load(agent_image)
-    mapped = team(machine, agent_image)
+    mapped = team(mapping, agent_image)
     view = mapped.launch("reviewer")
     assert any("userns-remap" in warning for warning in view["warnings"])
     assert "userns-remap" in engine_check(mapped)["detail"]
     assert "It said" in mapped.answer("reviewer", "run touch /work/mine")
     assert (mapped.folder(view) / "workspace/mine").stat().st_uid == AGENT_UID
     assert mapped.inside(view, "cat", "/proc/self/uid_map").split() == ["0", "0", "4294967295"]
+
+
+def test_a_workspace_that_the_engine_does_not_find_is_told_and_the_launch_leaves_nothing(
+    mapping: Machine, team: Callable[..., Team], agent_image: str, home: Path, tmp_path: Path
+) -> None:
+    """It sees the data directory, and of the workspace's path it has nothing."""
+    (tmp_path / "shop").mkdir()
+    tmp_path.chmod(0o755)
+    mapping.inside("mount", "-t", "tmpfs", "tmpfs", str(tmp_path))
+    partly = team(mapping, agent_image)
+    refused = partly.run("launch", "reviewer", "--workspace", str(tmp_path / "shop"), "--json")
+    error = json.loads(refused.err)["error"]
+    assert (refused.code, error["code"]) == (1, "engine_refused"), refused
+    assert error["message"].endswith(f"bind source path does not exist: {tmp_path}/shop")
+    assert error["hint"] == "the engine has to find it under the same path as this machine"
+    assert partly.ok("ps", "--all") == []
+    assert list((home / "outputs/agents").iterdir()) == []
+    assert partly.client.containers.list(all=True) == []
