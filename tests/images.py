@@ -7,6 +7,7 @@ import sys
 from orchestrator.containers.connection import Connection
 from orchestrator.containers.images import DockerImages
 from orchestrator.core.errors import OrchestratorError
+from tests.docker import computer
 
 BASE_IMAGE = "debian:bookworm-slim"
 
@@ -28,6 +29,8 @@ async def make() -> str:
 
 if __name__ == "__main__":
     try:
-        sys.stdout.write(asyncio.run(make()) + "\n")
+        name = asyncio.run(make())
+        computer.build(tell)
+        sys.stdout.write(f"{name}\n")
     except OrchestratorError as exc:
         sys.exit(f"error: {exc.message}\n{exc.hint}")

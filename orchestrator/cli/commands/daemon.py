@@ -39,10 +39,15 @@ def start(*, dry_run: bool) -> None:
     home = current().home_path()
     if dry_run:
         runs = listens(places.listening_at(home))
-        _show_plan([] if runs else [("system", f"start a daemon for {home}")])
+        _show_plan([] if runs else [("system", _starting(home))])
         return
     ensure_daemon(home)
     _print_status()
+
+
+def _starting(home: Path) -> str:
+    unit = systemd.installed(home)
+    return " ".join(unit.name.systemctl("start")) if unit and unit.serves else f"start a daemon for {home}"
 
 
 @daemon.command()
