@@ -11,7 +11,16 @@ from pathlib import Path
 
 #: What of the installer's environment the daemon needs: where git and docker are, which engine to use, whose
 #: login and settings.
-INHERITED = ("PATH", "DOCKER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "CODEX_HOME", "XDG_CONFIG_HOME")
+INHERITED = (
+    "PATH",
+    "DOCKER_HOST",
+    "DOCKER_CONTEXT",
+    "DOCKER_CONFIG",
+    "DOCKER_CERT_PATH",
+    "DOCKER_TLS_VERIFY",
+    "CODEX_HOME",
+    "XDG_CONFIG_HOME",
+)
 #: The settings among the variables; none of them is a secret, those are in files.
 _RUNTIME = "ORCHESTRATOR_RUNTIME"
 _PREFIX, _JOINT = "ORCHESTRATOR_", "__"
