@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.daemon.sections import Role
+from orchestrator.daemon.sections import Agent, Engine, Model, Role, Send
 from orchestrator.daemon.settings import Settings, load_settings, values
 from orchestrator.daemon.starter import ROLES, settings_text
 
@@ -73,10 +73,7 @@ def test_with_every_comment_uncommented_it_loads_and_every_setting_is_what_was_s
 def test_every_setting_stands_beside_its_meaning() -> None:
     """The descriptions are the model's own, and so is that of a key without an example."""
     lines = settings_text(".").splitlines()
-    for section in (
-        Settings,
-        *(type(getattr(Settings(), name)) for name in ("model", "agent", "engine", "send")),
-    ):
+    for section in (Settings, Model, Agent, Engine, Send):
         for name, field in section.model_fields.items():
             if field.description and name != "roles":
                 assert any(
