@@ -4,67 +4,20 @@ import asyncio
 import os
 import tempfile
 from asyncio.subprocess import PIPE, STDOUT
-from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.containers import resources
-from orchestrator.containers.building import UPLOAD_LIMIT, Narrator, follow
-from orchestrator.containers.connection import SLOW, Connection
-from orchestrator.core.errors import (
-    ContainerGone,
-    EngineUnreachable,
-    ImageNotFound,
-    ImageUnavailable,
-    OrchestratorError,
-    TimedOut,
-)
+from orchestrator.containers.building import UPLOAD_LIMIT, Narrator
+from orchestrator.containers.connection import Connection
+from orchestrator.containers.pulling import exists, find, pull
+from orchestrator.core.errors import ImageNotFound, ImageUnavailable, TimedOut
 from orchestrator.core.ports import Progress
 
 OWN_BASE = "orchestrator-base:bookworm"
-#: Seconds: for a registry to know an image, and for debootstrap.
-REGISTRY_LIMIT = 20.0
+#: Seconds, for debootstrap.
 ROOTFS_LIMIT = 900.0
 _COMMAND = 'CMD ["bash"]'
-
-
-async def exists(connection: Connection, image: str) -> bool:
-    try:
-        await connection.call(lambda c: c.inspect_image(image))  # type: ignore[no-untyped-call]  # bare in its stubs
-    except (ImageUnavailable, ContainerGone):
-        return False
-    return True
-
-
-async def find(connection: Connection, image: str) -> None:
-    """`ImageNotFound` where no registry answers that it has the image."""
-    try:
-        await connection.call(
-            lambda c: c.inspect_distribution(image),  # type: ignore[no-untyped-call]  # bare in its stubs
-            limit=REGISTRY_LIMIT,
-        )
-    except EngineUnreachable:
-        raise
-    except OrchestratorError as exc:
-        raise ImageNotFound(
-            f"{image} is not here and cannot be pulled",
-            hint="`orchestrator image ls` lists the images here; without a name it is this version's own",
-        ) from exc
-
-
-async def pull(connection: Connection, image: str, progress: Progress) -> None:
-    """Fetch an image from its registry.
-
-    Raises:
-        ImageUnavailable: the registry broke off.
-    """
-    repository, _, tag = image.rpartition(":") if ":" in image.rsplit("/", 1)[-1] else (image, "", "latest")
-    progress(f"pulling {image}")
-    narrator = Narrator(progress)
-    messages = follow(connection, lambda c: c.pull(repository, tag=tag, stream=True, decode=True), limit=SLOW)
-    async with aclosing(messages):
-        async for said in messages:
-            narrator.hear(said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

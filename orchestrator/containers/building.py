@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import docker
@@ -63,6 +64,24 @@ async def follow(
     stream = await connection.call(begin, limit=limit)
     while (said := await connection.call(lambda _: next(stream, None), limit=SILENCE_LIMIT)) is not None:
         yield said
+
+
+async def narrate(
+    connection: Connection,
+    begin: Callable[[docker.APIClient], Iterator[Said]],
+    progress: Progress,
+    *,
+    limit: float = UPLOAD_LIMIT,
+) -> None:
+    """Follow a long operation to its end, and tell of it.
+
+    Raises:
+        ImageUnavailable: the engine says that it failed.
+    """
+    narrator = Narrator(progress)
+    async with aclosing(follow(connection, begin, limit=limit)) as messages:
+        async for said in messages:
+            narrator.hear(said)
 
 
 def _short(line: str) -> str:

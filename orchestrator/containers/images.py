@@ -7,19 +7,19 @@ machine, whoever asks: a second launch waits and finds the image there.
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Container, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import IO
+from typing import IO, Any
 
 import docker
 from filelock import AsyncFileLock, Timeout
 from platformdirs import user_cache_path
 
 from orchestrator.containers import base, recipes
-from orchestrator.containers.base import exists
-from orchestrator.containers.building import SILENCE_LIMIT, UPLOAD_LIMIT, Narrator, Said, follow
+from orchestrator.containers.building import SILENCE_LIMIT, Said, narrate
 from orchestrator.containers.connection import SLOW, Connection
+from orchestrator.containers.pulling import exists, find, pull
 from orchestrator.containers.recipes import KIND, Recipe
 from orchestrator.containers.uses import in_use, users
 from orchestrator.core.errors import (
@@ -68,8 +68,8 @@ class DockerImages:
         if not image:
             return await self._ensure(await self._agent(agent_uid), progress)
         if not await exists(self._connection, image):
-            await base.find(self._connection, image)
-            await base.pull(self._connection, image, progress)
+            await find(self._connection, image)
+            await pull(self._connection, image, progress)
         await self._check(image, agent_uid)
         return image
 
@@ -80,10 +80,7 @@ class DockerImages:
             ImageUnavailable: the named one is here and cannot hold an agent of that user's.
         """
         info = await self._connection.call(lambda c: c.info())
-        architecture = str(info["Architecture"])
-        name = (
-            image or (await asyncio.to_thread(recipes.agent, self._base_image, agent_uid, architecture)).name
-        )
+        name = image or (await self._agent_on(info, agent_uid)).name
         here = await exists(self._connection, name)
         if image and here:
             await self._check(image, agent_uid)
@@ -98,7 +95,7 @@ class DockerImages:
         """
         if not image:
             return await self.plan_build(agent_uid)
-        await base.find(self._connection, image)
+        await find(self._connection, image)
         return [f"docker pull {image}"]
 
     async def plan_build(self, agent_uid: int, *, fresh: bool = False) -> list[str]:
@@ -175,8 +172,10 @@ class DockerImages:
         await self._connection.call(lambda c: c.remove_image(image), limit=SLOW)
 
     async def _agent(self, agent_uid: int) -> Recipe:
-        info = await self._connection.call(lambda c: c.info())
-        architecture = str(info["Architecture"])
+        return await self._agent_on(await self._connection.call(lambda c: c.info()), agent_uid)
+
+    async def _agent_on(self, engine: Mapping[str, Any], agent_uid: int) -> Recipe:
+        architecture = str(engine["Architecture"])
         return await asyncio.to_thread(recipes.agent, self._base_image, agent_uid, architecture)
 
     async def _ensure(self, recipe: Recipe, progress: Progress) -> str:
@@ -191,22 +190,19 @@ class DockerImages:
         chosen = await base.choose(self._connection, self._base_image, progress)
         progress(f"building {recipe.name} on {chosen}")
         try:
-            await self._send(recipe, chosen, Narrator(progress), fresh=fresh)
+            await self._send(recipe, chosen, progress, fresh=fresh)
         except (ImageUnavailable, EngineRefused) as exc:
             raise ImageUnavailable(f"{recipe.name} could not be built: {exc.message}", hint=_HINT) from exc
         if not await exists(self._connection, recipe.name):
             raise ImageUnavailable(f"{recipe.name} could not be built: it broke off", hint=_HINT)
         progress(f"built {recipe.name}")
 
-    async def _send(self, recipe: Recipe, chosen: str, narrator: Narrator, *, fresh: bool) -> None:
+    async def _send(self, recipe: Recipe, chosen: str, progress: Progress, *, fresh: bool) -> None:
         with tempfile.TemporaryFile() as context:
             await asyncio.to_thread(recipe.pack, context)
             context.seek(0)
             begin = partial(_begin, context, recipe, chosen, fresh)
-            messages = follow(self._connection, begin, limit=UPLOAD_LIMIT)
-            async with aclosing(messages):
-                async for said in messages:
-                    narrator.hear(said)
+            await narrate(self._connection, begin, progress)
 
 
 def _check_agent(image: str, labelled: Mapping[str, str], agent_uid: int) -> None:
