@@ -56,7 +56,7 @@ def find(environ: Mapping[str, str], default: Path = DEFAULT_SOCKET) -> Address:
 def given(url: str, environ: Mapping[str, str], named_by: str) -> Address:
     """An address that was set; the variables about TLS go with it, as for the docker command."""
     encrypted = bool(environ.get("DOCKER_TLS_VERIFY") or environ.get("DOCKER_CERT_PATH"))
-    return Address(url, named_by, _fault(url, encrypted=encrypted))
+    return Address(url, named_by, _fault(url, named_by, encrypted=encrypted))
 
 
 def _current(folder: Path) -> str:
@@ -78,7 +78,7 @@ def _of_context(folder: Path, name: str) -> Address:
         fault = EngineUnreachable(f"the {named_by} names no engine", hint=hint)
         return Address("", named_by, fault)
     encrypted = (folder / "contexts/tls" / key / "docker").is_dir()
-    return Address(host, named_by, _fault(host, encrypted=encrypted))
+    return Address(host, named_by, _fault(host, named_by, encrypted=encrypted))
 
 
 def _json(file: Path) -> Any:
@@ -89,12 +89,12 @@ def _json(file: Path) -> Any:
         return None
 
 
-def _fault(url: str, *, encrypted: bool) -> OrchestratorError | None:
+def _fault(url: str, named_by: str, *, encrypted: bool) -> OrchestratorError | None:
     encrypted = encrypted and not url.startswith("unix://")
     if url.startswith(_PLAIN) and not encrypted:
         return None
     how = f"{url} with TLS" if encrypted else url
     return EngineUnfit(
-        f"sessions cannot be held over {how}: the engine has to be on this machine, behind a plain socket",
+        f"sessions cannot be held over {how} ({named_by}): the engine has to be on this machine, behind a plain socket",
         hint="run orchestrator on the engine's machine, or set DOCKER_HOST=unix:///var/run/docker.sock",
     )

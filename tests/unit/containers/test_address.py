@@ -66,7 +66,7 @@ def test_a_context_on_another_machine_carries_no_session(config: Path) -> None:
     use(config, "far")
     found = find({"DOCKER_CONFIG": str(config)})
     assert isinstance(found.fault, EngineUnfit)
-    assert "ssh://ana@far" in found.fault.message
+    assert "ssh://ana@far (docker context far)" in found.fault.message
 
 
 def test_a_context_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ async def test_an_engine_that_is_away_is_said_to_be_unreachable(tmp_path: Path) 
 async def test_an_engine_that_sessions_cannot_be_held_on_is_not_even_asked(url: str) -> None:
     """Whatever was to be done; it says which address and what to do, in one line each."""
     connection = Connection(url)
-    with pytest.raises(EngineUnfit, match=f"cannot be held over {url}:") as failed:
+    with pytest.raises(EngineUnfit, match=rf"cannot be held over {url} \(engine\.host\):") as failed:
         await DockerEngine(connection).facts()
     assert "run orchestrator on the engine's machine" in failed.value.hint
     await connection.close()
