@@ -93,8 +93,8 @@ def _fault(url: str, named_by: str, *, encrypted: bool) -> OrchestratorError | N
     encrypted = encrypted and not url.startswith("unix://")
     if url.startswith(_PLAIN) and not encrypted:
         return None
-    how = f"{url} with TLS" if encrypted else url
+    how = f"{url} with TLS ({named_by})" if encrypted else f"{url} ({named_by})"
     return EngineUnfit(
-        f"sessions cannot be held over {how} ({named_by}): the engine has to be on this machine, behind a plain socket",
+        f"sessions cannot be held over {how}: the engine has to be on this machine, behind a plain socket",
         hint="run orchestrator on the engine's machine, or set DOCKER_HOST=unix:///var/run/docker.sock",
     )
