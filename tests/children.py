@@ -1,9 +1,15 @@
-"""Programs that a test starts: none outlives its test, however that ends."""
+"""Programs that a test starts: none outlives its test, and none needs to see who runs it."""
 
+import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+
+def without_settings() -> dict[str, str]:
+    """The environment, without the settings of whoever runs the tests."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from orchestrator.containers.address import DEFAULT_SOCKET
 from orchestrator.containers.connection import Connection
 from orchestrator.containers.scripted_model import LABEL as MODEL
 from orchestrator.testing.waiting import until
+from tests.children import without_settings
 from tests.conftest import BASE_IMAGE, sweep
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
@@ -37,8 +38,7 @@ class Stack:
 
     def __init__(self, name: str, clone: Path, home: Path, base_image: str) -> None:
         self.name, self.clone, self.home = name, clone, home
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("ORCHESTRATOR_")}
-        self.environment = kept | {
+        self.environment = without_settings() | {
             "COMPOSE_PROJECT_NAME": name,
             "ORCHESTRATOR_BASE_IMAGE": base_image,
             "ORCHESTRATOR_HOME": str(self.home),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.children import child
+from tests.children import child, without_settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -58,8 +58,7 @@ def shell(tmp_path: Path) -> Iterator[dict[str, str]]:
     for words in (["init", "-q"], ["add", "notes"]):
         subprocess.run(["git", "-C", str(tmp_path), *words], check=True, timeout=30)
     (tmp_path / "notes").write_text("two\n")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
-    environment = kept | {
+    environment = without_settings() | {
         "HOME": str(tmp_path),
         "ORCHESTRATOR_HOME": str(tmp_path / "team"),
         "ORCHESTRATOR_RUNTIME": "dry",

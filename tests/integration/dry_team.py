@@ -1,7 +1,6 @@
 """A team on in-memory containers: one data directory, the installed console script, a daemon that is real."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import pytest
 
 from orchestrator.cli.schemas import adapter
 from orchestrator.daemon.home import read_daemon_record
-from tests.children import child
+from tests.children import child, without_settings
 
 SCRIPT = str(Path(sys.executable).with_name("orchestrator"))
 
@@ -71,10 +70,9 @@ class Team:
 
 
 def make_team(home: Path) -> Team:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
     return Team(
         home,
-        kept
+        without_settings()
         | {
             "HOME": str(home),
             "XDG_CONFIG_HOME": str(home / "config"),

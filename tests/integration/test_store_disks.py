@@ -18,16 +18,20 @@ from tests.integration.store_stage import Program, program
 __all__ = ["program"]
 
 
+def mounted(disk: Path, *options: str) -> Iterator[Path]:
+    """A file system in memory, as long as a test runs."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a file system")
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", *options, "none", str(disk)], check=True, timeout=20)
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True, timeout=20)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one megabyte."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small file system")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(disk)], check=True, timeout=20)
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True, timeout=20)
+    yield from mounted(tmp_path / "disk", "-o", "size=1m")
 
 
 async def test_a_full_disk_refuses_and_loses_nothing(small_disk: Path) -> None:
@@ -114,13 +118,7 @@ async def test_a_place_where_nothing_can_be_made_is_an_error_of_ours(tmp_path: P
 @pytest.fixture
 def read_only_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder that can be made read-only, as a file system that met errors is."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "none", str(disk)], check=True, timeout=20)
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True, timeout=20)
+    yield from mounted(tmp_path / "disk")
 
 
 async def test_a_read_only_disk_refuses_and_can_be_read(read_only_disk: Path) -> None:

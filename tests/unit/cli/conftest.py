@@ -1,6 +1,5 @@
 """The installed console script, driven in subprocesses against a daemon that says what a test wants."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ import pytest
 
 from orchestrator.daemon.home import current_socket_path
 from orchestrator.testing.wire import Scripted, listening
+from tests.children import without_settings
 
 SCRIPT = str(Path(sys.executable).with_name("orchestrator"))
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -18,8 +18,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Nothing of whoever runs the tests."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
-    return kept | {
+    return without_settings() | {
         "HOME": str(tmp_path),
         "XDG_STATE_HOME": str(tmp_path / "state"),
         "XDG_CONFIG_HOME": str(tmp_path / "config"),

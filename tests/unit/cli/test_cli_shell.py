@@ -14,6 +14,7 @@ from orchestrator.cli.error_handler import guarded
 from orchestrator.cli.lazy import ALIASES, VERBS
 from orchestrator.cli.root import cli
 from orchestrator.core.errors import leaves
+from tests.children import without_settings
 
 SCRIPT = str(Path(sys.executable).with_name("orchestrator"))
 
@@ -24,8 +25,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def run(place: Path, *argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("ORCHESTRATOR_")}
-    env |= {
+    env = without_settings() | {
         "HOME": str(place),
         "XDG_STATE_HOME": str(place / "state"),
         "ORCHESTRATOR_HOME": str(place / "data"),
@@ -153,6 +153,17 @@ sys.exit(main())
 """
 
 
+def struck(place: Path, script: str, module: str, argv: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script.format(module=module, argv=argv)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=place,
+    )
+
+
 @pytest.mark.parametrize(
     ("module", "argv"),
     [
@@ -168,14 +179,7 @@ def test_ctrl_c_while_the_program_is_being_imported_exits_130(
     place: Path, module: str, argv: list[str]
 ) -> None:
     """Without a traceback, whatever was being imported; under `--json` it says so as always."""
-    done = subprocess.run(
-        [sys.executable, "-c", STRUCK.format(module=module, argv=argv)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=place,
-    )
+    done = struck(place, STRUCK, module, argv)
     assert (done.returncode, done.stdout) == (130, "")
     said = json.loads(done.stderr)["error"]["code"] if "--json" in argv else done.stderr.strip()
     assert said == ("interrupted" if "--json" in argv else "")
@@ -184,14 +188,7 @@ def test_ctrl_c_while_the_program_is_being_imported_exits_130(
 def test_a_program_that_was_told_to_ignore_ctrl_c_goes_on_ignoring_it(place: Path) -> None:
     """As a shell's background job has it."""
     script = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + STRUCK
-    done = subprocess.run(
-        [sys.executable, "-c", script.format(module="click", argv=["version"])],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=place,
-    )
+    done = struck(place, script, "click", ["version"])
     assert (done.returncode, done.stderr) == (0, "")
 
 
