@@ -123,8 +123,8 @@ def _by_systemd(home: Path, log: Path, deadline: float) -> Path | None:
         return None
     began = log.stat().st_size
     while time.monotonic() < deadline:
-        state = systemd.standing(unit.name).state
-        if not state or (state not in systemd.COMING and not unit.ours):
+        standing = systemd.standing(unit.name)
+        if not standing.state or not (standing.coming or unit.ours):
             return None
         if unit.ours:
             start_unit(unit.name, "start", log, began)

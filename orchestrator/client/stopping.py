@@ -24,7 +24,7 @@ def stop_daemon(home: Path) -> bool:
         TimedOut: it was told, and still holds it.
     """
     unit = systemd.installed(home)
-    kept = unit is not None and unit.ours and systemd.standing(unit.name).state in systemd.COMING
+    kept = unit is not None and unit.ours and systemd.standing(unit.name).coming
     if unit and kept:
         systemd.call(unit.name.systemctl("stop"))
     return _stop_process(home) or kept

@@ -15,7 +15,7 @@ CALL_SECONDS = 60.0
 #: It is there where systemd is the system's first process; see sd_booted(3).
 BOOTED = Path("/run/systemd/system")
 #: States of a unit whose daemon runs, or will by itself.
-COMING = {"active", "activating", "reloading"}
+_COMING = {"active", "activating", "reloading"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +38,16 @@ class Installed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What systemd says of a unit: its state, and the exit status of its last process."""
+    """What systemd says of a unit: its state, the exit status of its last process, whether it is to start."""
 
     state: str
-    status: int
+    status: int = 0
+    queued: bool = False
+
+    @property
+    def coming(self) -> bool:
+        """Whether its daemon runs, or will by itself; at boot it may have to wait for the engine."""
+        return self.queued or self.state in _COMING
 
 
 def unit_path(name: UnitName) -> Path:
@@ -76,11 +82,15 @@ def installed(home: Path) -> Installed | None:
 def standing(name: UnitName) -> Standing:
     """What systemd says of it now; a state of "" where it cannot be asked, as a user's without a bus."""
     try:
-        told = call(name.systemctl("show", "--property=ActiveState,ExecMainStatus"))
+        told = call(name.systemctl("show", "--property=ActiveState,ExecMainStatus,Job"))
     except OrchestratorError:
-        return Standing(state="", status=0)
+        return Standing(state="")
     values = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
-    return Standing(state=values.get("ActiveState", ""), status=int(values.get("ExecMainStatus") or 0))
+    return Standing(
+        state=values.get("ActiveState", ""),
+        status=int(values.get("ExecMainStatus") or 0),
+        queued=values.get("Job", "0") not in {"", "0"},
+    )
 
 
 def call(argv: Sequence[str], seconds: float = CALL_SECONDS) -> str:

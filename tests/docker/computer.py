@@ -78,8 +78,12 @@ class Computer:
 
     def boot(self) -> None:
         """With the disk as it was left."""
-        _docker("start", self.name)
+        self.switch_on()
         self.wait_until_up()
+
+    def switch_on(self) -> None:
+        """Boot, and do not wait."""
+        _docker("start", self.name)
 
     def reboot(self) -> None:
         self.shut_down()

@@ -4,6 +4,7 @@ import json
 import secrets
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,11 @@ from tests.docker.computer import COMMAND, Computer, Done
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
 
 ROLES = ("reviewer", "builder")
+#: The engine starts when somebody lets it.
+HELD_UP = """
+[Service]
+ExecStartPre=/bin/sh -c "until [ -e /run/go ]; do sleep 0.1; done"
+"""
 #: Asked inside the model's container: what it was sent since it was started.
 REQUESTS = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/__requests').read().decode())"
 
@@ -250,6 +256,37 @@ def test_a_system_s_unit_is_started_after_the_engine_as_the_owner_of_the_data(te
     assert left.out == ""
     assert team.computer.root("find", "/etc/systemd", "-name", "orchestrator*").out == ""
     assert team.computer.root("find", team.home, "-user", "root").out == ""
+
+
+def test_a_command_that_is_typed_while_the_unit_waits_at_boot_starts_no_second_daemon(team: Team) -> None:
+    """Ana may not start a system's unit: her command waits with it for the engine."""
+    unit = team.root("daemon", "install", "--system")["unit"]
+    override = "/etc/systemd/system/docker.service.d"
+    team.computer.root("mkdir", override)
+    team.computer.root("sh", "-c", f'printf %s "$1" > {override}/held-up.conf', "sh", HELD_UP)
+    team.computer.shut_down()
+    team.computer.switch_on()
+    until(lambda: team.computer.root("systemctl", "is-active", "docker", check=False).out == "activating\n")
+    waits = team.computer.root("systemctl", "show", "--property=ActiveState,Job", unit).out.split()
+    assert "ActiveState=inactive" in waits
+    assert "Job=0" not in waits
+    with ThreadPoolExecutor(1) as pool:
+        typed = pool.submit(team.run, "ps")
+        until(lambda: asks_systemd(team))
+        team.computer.root("touch", "/run/go")
+        assert typed.result().code == 0
+    assert team.daemon()["systemd"] == "system"
+    team.computer.root("rm", "-r", override)
+    team.computer.wait_until_up()
+    assert team.root("daemon", "uninstall", "--system")["installed"] is False
+
+
+def asks_systemd(team: Team) -> bool:
+    """Whether a command has its turn to start a daemon."""
+    held = team.computer.root(
+        "flock", "--nonblock", f"{team.home}/outputs/daemon/start.lock", "true", check=False
+    )
+    return held.code == 1
 
 
 def moment(team: Team, unit: str, event: str) -> int:
