@@ -8,7 +8,7 @@ import traceback
 
 from orchestrator.core import places
 from orchestrator.supervisor import privileges
-from orchestrator.supervisor.ending import Code, Ending, Fatal, at_start
+from orchestrator.supervisor.ending import Code, Ending, Fatal, Hopeless, at_start
 from orchestrator.supervisor.log import Echo, Log
 from orchestrator.supervisor.order import BadOrder, Order, parse
 from orchestrator.supervisor.private import PrivateFolder
@@ -48,14 +48,26 @@ def main() -> int:
 
 async def _live(order: Order, folder: PrivateFolder, board: StatusBoard) -> Ending:
     recorder = Recorder(Log(folder.open_log(places.RECORDING), _now, Echo()))
-    launcher = Launcher(privileges.agent(), order.cwd)
+    agent = privileges.agent()
+    _enter(agent, order.cwd)
     supervisor = Supervisor(
-        order=order, folder=folder, launcher=launcher, recorder=recorder, board=board, now=_now
+        order=order, folder=folder, launcher=Launcher(agent), recorder=recorder, board=board, now=_now
     )
     ending = await supervisor.run()
     recorder.say("exit", code=int(ending.code), why=ending.why, details=list(ending.details))
     recorder.finish()
     return ending
+
+
+def _enter(agent: privileges.Agent, workspace: str) -> None:
+    try:
+        agent.enter(workspace)
+    except PermissionError as exc:
+        why = f"the agent (uid {agent.uid}) may not enter {workspace}: {exc.strerror}"
+        todo = "open the workspace to it and run `orchestrator resume-all`, or launch with another one"
+        raise Hopeless(f"{why}; {todo}") from exc
+    except OSError as exc:
+        raise Fatal(f"{workspace} cannot be entered: {exc.strerror}") from exc
 
 
 def _order(folder: PrivateFolder) -> Order:

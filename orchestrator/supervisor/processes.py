@@ -129,11 +129,10 @@ class Part:
 
 
 class Launcher:
-    """Starts programs as the agent."""
+    """Starts programs as the agent, in the folder that `Agent.enter` went to."""
 
-    def __init__(self, agent: Agent, cwd: str) -> None:
+    def __init__(self, agent: Agent) -> None:
         self.agent = agent
-        self._cwd = cwd
         self._environment = environment(os.environ)
 
     async def keep(self, *argv: str) -> Part:
@@ -176,7 +175,6 @@ class Launcher:
             stdin=DEVNULL,
             stdout=output,
             stderr=output,
-            cwd=self._cwd,
             env=self._environment,
             user=self.agent.uid,
             group=self.agent.gid,

@@ -1,10 +1,8 @@
 """Who may come into a folder, from its owner, its mode bits and its POSIX access list: pure decisions.
 
-Two have to come into a workspace that is mounted as it is. Neither has any of root's power over files. What
-lies above the folder does not matter: the engine resolves the way there.
-
-- The agent, with its own uid, the group of the same number and no other, reads it.
-- The supervisor, as uid and gid 0, enters it to start codex there.
+The agent has to come into a workspace that is mounted as it is, and to read it: with its own uid, the group
+of the same number and no other, and none of root's power over files. The supervisor goes there by the agent's
+right. What lies above the folder does not matter: the engine resolves the way there.
 
 The uids are those of the folder's host. Where the engine maps those of agents (see `EngineFacts`), or the
 file system keeps access rules of its own beside these, the same bits may mean yes or no: then a no is only a
@@ -85,18 +83,18 @@ def judge(path: str, folder: Folder, agent_uid: int, *, maps_users: bool) -> lis
     """Warnings about a workspace that is mounted as it is.
 
     Raises:
-        InvalidInput: the agent, or the supervisor for it, certainly cannot come in.
+        InvalidInput: the agent certainly cannot come in.
     """
     state = f"it belongs to {folder.owner}:{folder.group} with mode {folder.mode & 0o777:03o}"
-    if why := _shut_out(folder, agent_uid):
-        who, mend = why
+    if not folder.allows(agent_uid, READ | ENTER):
+        who, mend = f"the agent (uid {agent_uid})", f"{_mend(folder, agent_uid)} {shlex.quote(path)}"
         if maps_users:
             return [f"{who} may be unable to come into {path}: {state}, and this engine maps users"]
         if folder.other_rules:
             return [f"{who} may be unable to come into {path}: {state}, beside access rules of another kind"]
         raise InvalidInput(
             f"{who} may not come into the workspace {path}: {state}",
-            hint=f"`{mend} {shlex.quote(path)}`, or `--branch NAME` for a clone of the agent's own",
+            hint=f"`{mend}`, or `--branch NAME` for a clone of the agent's own",
         )
     if not folder.allows(agent_uid, WRITE):
         owner = f"{path} belongs to uid {folder.owner}"
@@ -115,19 +113,10 @@ def access_list(xattr: bytes) -> tuple[Entry, ...]:
     return tuple(Entry(Who(who), rights, number) for who, rights, number in found)
 
 
-def _shut_out(folder: Folder, agent_uid: int) -> tuple[str, str] | None:
-    """Who cannot come in, and the command that would let it."""
-    if not folder.allows(agent_uid, READ | ENTER):
-        return f"the agent (uid {agent_uid})", _mend(folder, agent_uid, "rx")
-    if not folder.allows(0, ENTER):
-        return "the supervisor (root in the container, without root's power)", _mend(folder, 0, "x")
-    return None
-
-
-def _mend(folder: Folder, number: int, rights: str) -> str:
+def _mend(folder: Folder, number: int) -> str:
     """With an access list, `chmod` might change only what the list allows at most."""
     listed = folder.entries and number != folder.owner
-    return f"setfacl -m u:{number}:{rights}" if listed else f"chmod a+{rights}"
+    return f"setfacl -m u:{number}:rx" if listed else "chmod a+rx"
 
 
 def _from_mode(mode: int) -> Iterator[Entry]:

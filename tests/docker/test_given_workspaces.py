@@ -1,12 +1,14 @@
 """A workspace that is mounted as it is: what is decided beforehand is what the container then finds."""
 
 import asyncio
+import json
 import os
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -16,7 +18,7 @@ from orchestrator.core.errors import InvalidInput
 from orchestrator.core.ports import ContainerPlan, Mount
 from orchestrator.workspaces.git import GitWorkspaces
 from tests.acceptance.conftest import home, model, team
-from tests.acceptance.team import Team
+from tests.acceptance.team import Team, until
 from tests.conftest import AGENT_UID
 
 __all__ = ["home", "model", "team"]
@@ -28,14 +30,15 @@ OTHER = 12345
 FOLDERS: list[tuple[int, int, int, dict[int, int], int]] = [
     *((OTHER, OTHER, mode, {}, 0) for mode in (0o700, 0o701, 0o704, 0o705, 0o755, 0o770)),
     *((OTHER, AGENT_UID, mode, {}, 0) for mode in (0o700, 0o705, 0o750, 0o751, 0o755)),
-    *((AGENT_UID, AGENT_UID, mode, {}, 0) for mode in (0o700, 0o711, 0o077, 0o755, 0o111)),
-    *((AGENT_UID, 0, mode, {}, 0) for mode in (0o700, 0o710)),
+    *((AGENT_UID, AGENT_UID, mode, {}, 0) for mode in (0o700, 0o711, 0o077, 0o755, 0o111, 0o377)),
+    *((AGENT_UID, group, mode, {}, 0) for group in (0, OTHER) for mode in (0o700, 0o710, 0o750)),
     *((0, 0, mode, {}, 0) for mode in (0o700, 0o605, 0o705, 0o755)),
     (OTHER, 0, 0o770, {}, 0),
     (OTHER, OTHER, 0o700, {AGENT_UID: 5}, 7),
     (OTHER, OTHER, 0o700, {AGENT_UID: 5, 0: 1}, 7),
     (OTHER, OTHER, 0o700, {AGENT_UID: 5, 0: 1}, 1),
     (OTHER, OTHER, 0o755, {AGENT_UID: 0}, 7),
+    (OTHER, OTHER, 0o700, {0: 7}, 7),
     (AGENT_UID, OTHER, 0o700, {0: 1}, 7),
 ]
 
@@ -111,13 +114,9 @@ def admitted(path: Path) -> bool:
 
 
 async def comes_in(engine: DockerEngine, plan: ContainerPlan, target: str) -> bool:
-    """Whether the agent can read there, and the supervisor, root with three capabilities, go there."""
+    """Whether the agent can go and read there."""
     line = ["sh", "-c", 'cd "$1" && ls >/dev/null', "sh", target]
-    agent = await engine.run(plan.name, line)
-    with closing(docker.from_env(timeout=60)) as client:
-        container = client.containers.get(plan.name)
-        supervisor = await asyncio.to_thread(container.exec_run, ["env", "-C", target, "true"], user="root")
-    return agent.status == 0 and supervisor.exit_code == 0
+    return (await engine.run(plan.name, line)).status == 0
 
 
 @pytest.mark.agent
@@ -145,19 +144,44 @@ def refusal(given: Path) -> tuple[int, list[str]]:
 
 
 @pytest.mark.agent
-def test_a_workspace_of_the_agents_own_that_is_closed_to_all_others_is_refused(
-    team: Team, tmp_path: Path, give: Give
+@pytest.mark.parametrize(
+    "owned", [(AGENT_UID, AGENT_UID, 0o700), (AGENT_UID, OTHER, 0o750), (OTHER, AGENT_UID, 0o770)]
+)
+def test_a_workspace_that_is_open_to_the_agent_alone_works(
+    team: Team, tmp_path: Path, give: Give, owned: tuple[int, int, int]
 ) -> None:
-    """The supervisor, root without its power, starts codex there; the hint's command opens it."""
+    """Root without its power may not enter it; codex's commands and its screen are there nonetheless.
+
+    So they are after each of them was killed, and after the whole container was.
+    """
     given = tmp_path / "given"
     given.mkdir()
-    give(given, AGENT_UID, AGENT_UID, 0o700)
-    done = team.run("launch", "reviewer", "--workspace", str(given))
-    assert done.code == 2
-    assert f"hint: `chmod a+x {given}`" in done.err
-    give(given, AGENT_UID, AGENT_UID, 0o711)
+    give(given, *owned)
     view = team.launch("reviewer", "--workspace", str(given))
-    assert team.inside(view, "ls", "/work", user="agent") == ""
+    container = team.container(view)
+    assert container.exec_run(["env", "-C", "/work", "true"], user="root").exit_code
+    works_there(team, view, "first")
+    before = parts(team, view)
+    team.inside(view, "kill", "-KILL", *before)
+    until(lambda: len(parts(team, view) - before) == len(before))
+    works_there(team, view, "second")
+    container.kill()
+    team.ok("resume-all")
+    works_there(team, view, "third")
+
+
+def parts(team: Team, view: dict[str, Any]) -> set[str]:
+    """The pids of app-server and tmux; none while the supervisor is not ready."""
+    status = json.loads((team.folder(view) / "private/status.json").read_text())
+    return {str(status["app_server_pid"]), status["tmux"].split()[0]} if status["phase"] == "ready" else set()
+
+
+def works_there(team: Team, view: dict[str, Any], name: str) -> None:
+    """A command of codex's writes into the folder, and the screen begins there."""
+    assert team.answer("reviewer", f"run pwd && echo hello > {name}") == "It said: /work"
+    assert team.inside(view, "cat", f"/work/{name}", user="agent") == "hello"
+    assert team.tmux(view, "#{pane_start_path} #{pane_current_path}") == "/work /work"
+    until(lambda: f"echo hello > {name}" in team.ok("snapshot", "reviewer")["screen"])
 
 
 @pytest.mark.agent

@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.testing.model.server import ModelServer
 from orchestrator.testing.waiting import until
-from tests.docker.supervisor.box import LIMIT, Box
+from tests.docker.supervisor.box import LIMIT, UID, Box
 
 pytestmark = [pytest.mark.docker, pytest.mark.agent]
 
@@ -181,6 +181,23 @@ async def test_a_thread_that_codex_refuses_to_start_is_tried_once_and_waits_for_
     after = box.last()
     box.container.start()
     await box.ready(after)
+    await box.turn("hello")
+
+
+async def test_a_workspace_that_shuts_the_agent_out_is_tried_once_and_waits_for_a_person(box: Box) -> None:
+    """The supervisor goes there by the agent's right alone; with the folder opened the session comes up."""
+    box.restart = True
+    box.prepare()
+    workspace = box.private.parent / "workspace"
+    workspace.chmod(0o600)
+    box.run()
+    assert await box.exited() == 0
+    assert (box.status()["phase"], box.container.attrs["RestartCount"]) == ("failed", 0)
+    assert f"(uid {UID}) may not enter /work: Permission denied" in box.status()["reason"]
+    assert "resume-all" in box.status()["reason"]
+    workspace.chmod(0o700)
+    box.container.start()
+    await box.ready()
     await box.turn("hello")
 
 
