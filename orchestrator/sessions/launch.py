@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.core.envelope import timestamp
-from orchestrator.core.errors import LaunchFailed, SessionNotFound
+from orchestrator.core.errors import ContainerGone, LaunchFailed, SessionNotFound
 from orchestrator.core.events import Event
 from orchestrator.core.identity import check_role, container_name, resolve, session_id
 from orchestrator.core.places import CODEX_LOGIN, MODEL_KEY
@@ -219,6 +219,9 @@ async def _unless_cut_off(bringing: asyncio.Task[tuple[Session, str]]) -> tuple[
         if caller is not None and caller.cancelling():
             raise
         raise LaunchFailed("it was stopped while it was being launched") from None
+    except ContainerGone as exc:
+        why = f"its container was removed while it was being launched: {exc.message}"
+        raise LaunchFailed(why, hint="launch it again") from exc
 
 
 async def cut_off(fleet: Fleet, session_id: str) -> bool:

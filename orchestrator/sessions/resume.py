@@ -85,7 +85,7 @@ async def _one(
         except SessionNotFound:
             return None
         except OrchestratorError as exc:
-            return _failed(known, found, exc.message, exc.hint)
+            return _failed(known, found, exc.message, exc.hint or await _look_next(fleet, known))
         except Exception as exc:
             log.exception("resume_broke", session_id=known.session_id)
             return _failed(
@@ -93,7 +93,18 @@ async def _one(
             )
 
 
-def _failed(session: Session, found: str, detail: str, hint: str) -> Resumed:
+async def _look_next(fleet: Fleet, session: Session) -> str:
+    """Where to look after a failure that says nothing of it."""
+    try:
+        container = await inspected(fleet, session)
+    except OrchestratorError as exc:
+        return exc.hint or "orchestrator doctor"
+    if container is None:
+        return "there is no container now; `orchestrator resume-all` tries again"
+    return f"docker logs {session.container_name}"
+
+
+def _failed(session: Session, found: str, detail: str, way_on: str) -> Resumed:
     return Resumed(
         session_id=session.session_id,
         role=session.role,
@@ -101,7 +112,7 @@ def _failed(session: Session, found: str, detail: str, hint: str) -> Resumed:
         action="failed",
         ok=False,
         detail=detail,
-        next=hint or f"docker logs {session.container_name}",
+        next=way_on,
     )
 
 

@@ -6,18 +6,20 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import docker
 import pytest
 
 from orchestrator.containers.engine import DockerEngine
-from orchestrator.core.errors import TimedOut
+from orchestrator.core.errors import LaunchFailed, TimedOut
 from orchestrator.core.places import Home
-from orchestrator.core.policies import Policies
+from orchestrator.core.policies import Limits, Policies
 from orchestrator.daemon.build import build_world
 from orchestrator.daemon.daemon import Daemon
 from orchestrator.daemon.settings import load_settings
 from orchestrator.sessions.launch import Order, launch
+from orchestrator.sessions.resume import resume_all
 from tests.acceptance.conftest import home, model, team
 from tests.acceptance.team import Team
 
@@ -69,18 +71,30 @@ def test_what_resuming_points_to_is_there(team: Team) -> None:
     assert b"thread.json cannot be read" in team.container(view).logs()
 
 
+class Meddled(DockerEngine):
+    """The real engine, whose containers somebody removes before they are started."""
+
+    meddles = False
+
+    async def start(self, name: str) -> None:
+        if self.meddles:
+            await self.remove(name)
+        await super().start(name)
+
+
 @asynccontextmanager
-async def impatient(root: Path) -> AsyncIterator[Daemon]:
-    """The team's daemon, which waits two seconds for codex."""
+async def inside(root: Path, **rules: Any) -> AsyncIterator[tuple[Daemon, Meddled]]:
+    """The team's daemon in this process, and its engine."""
     world = build_world(Home(PurePosixPath(root)), load_settings(root))
-    daemon = Daemon(
-        replace(world, rules=replace(world.rules, ready_seconds=2.0)), runtime="docker", socket=""
-    )
     assert isinstance(world.engine, DockerEngine)
+    engine = Meddled(world.engine._connection)
+    daemon = Daemon(
+        replace(world, engine=engine, rules=replace(world.rules, **rules)), runtime="docker", socket=""
+    )
     async with daemon.running():
         await daemon.resumed.wait()
-        yield daemon
-    await world.engine.close()
+        yield daemon, engine
+    await engine.close()
 
 
 async def test_a_wait_that_was_in_vain_quotes_the_log_of_the_container_that_it_removes(
@@ -88,7 +102,7 @@ async def test_a_wait_that_was_in_vain_quotes_the_log_of_the_container_that_it_r
 ) -> None:
     """What it went through meanwhile, not only that time was over."""
     image = broken("RUN rm /opt/codex/bin/codex")
-    async with impatient(team.root) as daemon:
+    async with inside(team.root, ready_seconds=2.0) as (daemon, _):
         with pytest.raises(TimedOut) as caught:
             await launch(daemon.fleet, Order(role="reviewer", policies=Policies(), image=image), print)
         assert await daemon.fleet.containers() == {}
@@ -97,3 +111,32 @@ async def test_a_wait_that_was_in_vain_quotes_the_log_of_the_container_that_it_r
     )
     assert "No such file or directory" in caught.value.message
     assert caught.value.hint == ""
+
+
+async def test_a_launch_whose_container_somebody_removes_says_so(team: Team) -> None:
+    """Nothing is left of it, so nothing points to a session; the next launch is another one."""
+    async with inside(team.root) as (daemon, engine):
+        engine.meddles = True
+        with pytest.raises(LaunchFailed) as caught:
+            await launch(daemon.fleet, Order(role="reviewer", policies=Policies()), print)
+        assert (
+            "its container was removed while it was being launched: No such container" in caught.value.message
+        )
+        assert caught.value.hint == "launch it again"
+        assert daemon.fleet.world.registry.sessions() == []
+
+
+async def test_resuming_points_to_no_log_where_the_engine_makes_no_container(team: Team) -> None:
+    """As on another machine, which has fewer processors than the session was given."""
+    async with inside(team.root) as (daemon, engine):
+        order = Order(role="reviewer", policies=Policies())
+        session = (await launch(daemon.fleet, order, print)).session
+        await daemon.fleet.detach(session.session_id, {"why": "its container is removed"})
+        await engine.remove(session.container_name)
+        large = replace(session.policies, limits=Limits(cpus=100_000))
+        daemon.fleet.world.registry.put(replace(session, policies=large))
+        (found,) = await resume_all(daemon.fleet, print)
+        assert not found.ok
+        assert "CPUs" in found.detail
+        assert found.next == "there is no container now; `orchestrator resume-all` tries again"
+        assert await daemon.fleet.containers() == {}

@@ -6,7 +6,13 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from orchestrator.core.errors import EngineRefused, LaunchFailed, OrchestratorError, TimedOut
+from orchestrator.core.errors import (
+    EngineRefused,
+    EngineUnreachable,
+    LaunchFailed,
+    OrchestratorError,
+    TimedOut,
+)
 from orchestrator.core.places import Home
 from orchestrator.core.policies import Policies
 from orchestrator.core.ports import ContainerPlan, ContainerState
@@ -42,6 +48,23 @@ class LogLess(MemoryEngine):
 
     async def log(self, name: str, lines: int) -> bytes:
         raise EngineRefused(f"the last {lines} lines of {name} cannot be read")
+
+
+class Refusing(MemoryEngine):
+    """An engine with an opinion: it makes no container, or loses each one that it made."""
+
+    refuses = False
+    loses = False
+
+    async def create(self, plan: ContainerPlan) -> str:
+        if self.refuses:
+            raise EngineRefused(f"the engine has no room for {plan.name}")
+        return await super().create(plan)
+
+    async def start(self, name: str) -> None:
+        if self.loses:
+            await self.remove(name)
+        await super().start(name)
 
 
 class Stage:
@@ -122,3 +145,54 @@ async def test_resuming_names_the_log_of_the_container_that_it_leaves(stage: Sta
         session.container_name,
         lives is not complains,
     )
+
+
+async def test_resuming_points_to_no_log_where_there_is_no_container(tmp_path: Path) -> None:
+    """It says so, and what tries again does."""
+    engine = Refusing()
+    stage = Stage(tmp_path, engine)
+    async with stage.daemon.running():
+        session = await stage.launch()
+        await engine.remove(session.container_name)
+        engine.refuses = True
+        (found,) = await resume_all(stage.fleet, print)
+        assert (found.action, found.detail) == (
+            "failed",
+            f"the engine has no room for {session.container_name}",
+        )
+        assert found.next == "there is no container now; `orchestrator resume-all` tries again"
+        engine.refuses = False
+        (found,) = await resume_all(stage.fleet, print)
+        assert found.ok
+
+
+async def test_resuming_says_what_is_to_be_done_about_an_engine_that_is_away(stage: Stage) -> None:
+    """Nobody can tell then whether there is a container."""
+    session = await stage.launch()
+    stage.engine.crash(session.container_name)
+    await stage.fleet.detach(session.session_id, {"why": "it ended"})
+
+    def goes_away(engine: MemoryEngine, _: ContainerPlan) -> None:
+        engine.next_failure = EngineUnreachable("the engine is away", hint="start it")
+        raise LaunchFailed("it did not come up")
+
+    stage.lives = goes_away
+    (found,) = await resume_all(stage.fleet, print)
+    assert (found.detail, found.next) == ("it did not come up", "start it")
+
+
+async def test_a_launch_whose_container_somebody_removes_says_so(tmp_path: Path) -> None:
+    """There is nothing left of it that could be resumed, and nothing points there."""
+    engine = Refusing()
+    stage = Stage(tmp_path, engine)
+    async with stage.daemon.running():
+        engine.loses = True
+        with pytest.raises(LaunchFailed) as caught:
+            await stage.launch()
+        assert caught.value.message.startswith(
+            "its container was removed while it was being launched: no such"
+        )
+        assert caught.value.hint == "launch it again"
+        assert stage.world.registry.sessions() == []
+        engine.loses = False
+        assert (await stage.launch()).live
