@@ -4,12 +4,24 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 
 def without_settings() -> dict[str, str]:
     """The environment, without the settings of whoever runs the tests."""
     return {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
+
+
+def at_home(home: Path) -> dict[str, str]:
+    """The environment of `ana`, who has nothing but this folder; it is the data directory, too."""
+    return without_settings() | {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_STATE_HOME": str(home / "state"),
+        "ORCHESTRATOR_HOME": str(home),
+        "ORCHESTRATOR_SENDER": "ana",
+    }
 
 
 @contextmanager

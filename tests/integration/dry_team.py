@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.cli.schemas import adapter
 from orchestrator.daemon.home import read_daemon_record
-from tests.children import child, without_settings
+from tests.children import at_home, child
 
 SCRIPT = str(Path(sys.executable).with_name("orchestrator"))
 
@@ -72,16 +72,8 @@ class Team:
 def make_team(home: Path) -> Team:
     return Team(
         home,
-        without_settings()
-        | {
-            "HOME": str(home),
-            "XDG_CONFIG_HOME": str(home / "config"),
-            "XDG_STATE_HOME": str(home / "state"),
-            "ORCHESTRATOR_HOME": str(home),
-            "ORCHESTRATOR_RUNTIME": "dry",
-            "ORCHESTRATOR_MODEL__BASE_URL": "http://127.0.0.1:1/v1",
-            "ORCHESTRATOR_SENDER": "ana",
-        },
+        at_home(home)
+        | {"ORCHESTRATOR_RUNTIME": "dry", "ORCHESTRATOR_MODEL__BASE_URL": "http://127.0.0.1:1/v1"},
     )
 
 

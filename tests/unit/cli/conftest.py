@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.daemon.home import current_socket_path
 from orchestrator.testing.wire import Scripted, listening
-from tests.children import without_settings
+from tests.children import at_home
 
 SCRIPT = str(Path(sys.executable).with_name("orchestrator"))
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -18,14 +18,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Nothing of whoever runs the tests."""
-    return without_settings() | {
-        "HOME": str(tmp_path),
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-        "XDG_CONFIG_HOME": str(tmp_path / "config"),
-        "ORCHESTRATOR_HOME": str(tmp_path),
-        "ORCHESTRATOR_SENDER": "ana",
-        "TZ": "UTC",
-    }
+    return at_home(tmp_path) | {"TZ": "UTC"}
 
 
 @pytest.fixture
