@@ -87,6 +87,8 @@ async def test_one_that_another_launch_is_just_bringing_up_is_waited_for(stage: 
     other = asyncio.create_task(stage.launch("reviewer"))
     await stage.engine.arrives("start")
     task = asyncio.create_task(launch_all(stage.fleet, ["reviewer"], plain, print))
+    for _ in range(100):  # a look that does not wait would be over by then
+        await asyncio.sleep(0)
     stage.engine.go_on("start")
     (found,) = await task
     assert (found.came, found.fault) == (Came.LIVE, None)
