@@ -18,7 +18,13 @@ from orchestrator.api.logs import log_to_stderr
 from orchestrator.core.errors import DaemonUnreachable, OrchestratorError
 from orchestrator.daemon.build import build_world
 from orchestrator.daemon.daemon import Daemon
-from orchestrator.daemon.home import DaemonRecord, current_socket_path, places, private_directory
+from orchestrator.daemon.home import (
+    DaemonRecord,
+    current_socket_path,
+    places,
+    private_directory,
+    read_daemon_record,
+)
 from orchestrator.daemon.lease import announce, lease, withdraw
 from orchestrator.daemon.notice import Notice, notify
 from orchestrator.daemon.settings import load_settings
@@ -69,10 +75,12 @@ async def _serve(root: Path, systemd: str | None) -> None:
         async with daemon.running():
             _announce(root, daemon)
             stopper = asyncio.create_task(_stop_when_asked(daemon, server))
+            keeper = asyncio.create_task(_keep_reachable(root, daemon, server))
             _tell(daemon, Notice.READY)
             log.info("serving", socket=str(path), pid=os.getpid(), runtime=settings.runtime)
             await server.serve(sockets=[listening])
             stopper.cancel()
+            keeper.cancel()
     finally:
         withdraw(root)
         path.unlink(missing_ok=True)
@@ -93,6 +101,32 @@ async def _stop_when_asked(daemon: Daemon, server: uvicorn.Server) -> None:
     server.should_exit = True
 
 
+async def _keep_reachable(root: Path, daemon: Daemon, server: uvicorn.Server) -> None:
+    """Bind the socket again where somebody removed it; who is connected stays so, and nothing is dropped."""
+    path, complained = Path(daemon.socket), False
+    async for _ in daemon.world.changes(path.parent):
+        if server.should_exit or not server.started or not _is_missing(root, path):
+            continue
+        try:
+            listening = _listen(path)
+        except OrchestratorError as exc:
+            if not complained:
+                log.warning("socket_not_bound_again", reason=exc.message)
+            complained = True
+            continue
+        complained, before = False, server.servers
+        await server.startup(sockets=[listening])
+        for deaf in before:
+            deaf.close()
+        log.warning("socket_bound_again", socket=str(path))
+
+
+def _is_missing(root: Path, path: Path) -> bool:
+    """Whether the socket is gone and this is still the directory's daemon: without its record, who knows."""
+    record = read_daemon_record(root)
+    return not os.path.lexists(path) and record is not None and record.pid == os.getpid()
+
+
 def _tell(daemon: Daemon, notice: Notice) -> None:
     """A systemd that cannot be told loses patience by itself; that is no reason to end here."""
     if daemon.systemd is None:
@@ -108,16 +142,21 @@ def _listen(path: Path) -> socket.socket:
 
     Raises:
         DaemonUnreachable: there can be no socket at this path.
+        InvalidInput: its folder is not this user's alone.
     """
     listening = socket.socket(socket.AF_UNIX)
-    before = os.umask(0o177)
+    before = os.umask(0o077)
     try:
         private_directory(path.parent)
         path.unlink(missing_ok=True)
+        os.umask(0o177)
         listening.bind(str(path))
     except OSError as exc:
         listening.close()
         raise DaemonUnreachable(f"there can be no socket at {path}: {exc.strerror}") from exc
+    except OrchestratorError:
+        listening.close()
+        raise
     finally:
         os.umask(before)
     listening.listen(BACKLOG)

@@ -49,11 +49,13 @@ def test_a_signal_ends_it_in_order(team: Team, number: signal.Signals) -> None:
     assert [json.loads(line)["seq"] for line in told] == list(range(1, len(told) + 1))
 
 
-def test_a_daemon_whose_socket_was_removed_can_be_stopped(team: Team) -> None:
-    """As by a cleaner of /tmp: it cannot be reached, but it holds the lease, so it is told by a signal."""
+def test_a_daemon_whose_socket_was_replaced_can_be_stopped(team: Team) -> None:
+    """It cannot be reached, but it holds the lease, so it is told by a signal."""
     team.text("ps")
     pid = team.daemon_pid()
-    current_socket_path(team.home).unlink()
+    link = team.home / "link"
+    link.symlink_to("nowhere")
+    link.replace(current_socket_path(team.home))
     for command in (["ps"], ["daemon", "status"]):
         refused = team(*command)
         assert refused.returncode == 6
