@@ -49,7 +49,7 @@ FOREIGN = "subagent"
 Rule = Callable[[State, Draft], State | None]
 
 #: Which reducer this is: another number wherever any history may come to another state than before.
-REDUCER = 1
+REDUCER = 2
 
 
 def advance(state: State, event: Draft) -> State:
@@ -97,10 +97,11 @@ def _inside(state: State, event: Draft, activity: Activity, doing: str) -> State
 
 
 def _failing(state: State, event: Draft) -> State | None:
-    """An error that codex tries again after shows in what the session is doing."""
+    """An error that codex tries again after shows in what the session is doing, with its cause."""
     if not event.data.get("will_retry"):
         return None
-    return _inside(state, event, state.activity, _first_line(event.text))
+    why = ": ".join(filter(None, (_first_line(event.text), str(event.data.get("details") or ""))))
+    return _inside(state, event, state.activity, _first_line(why))
 
 
 def _asked(state: State, event: Draft) -> State | None:

@@ -1,7 +1,7 @@
 """What a session is, does and said: the answers behind `ps`, `status`, `snapshot` and the receipts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,8 @@ from orchestrator.sessions.fleet import Fleet
 from orchestrator.sessions.supervised import Supervised, supervised
 
 SCROLL_BACK = 50_000
+#: What a container ends with whose first process got a SIGKILL.
+KILLED = 137
 _TO_COME = frozenset({Delivery.QUEUED, Delivery.WRITTEN, Delivery.ACCEPTED})
 
 
@@ -59,6 +61,8 @@ async def _view(fleet: Fleet, session: Session, containers: dict[str, Container]
     coming = session.session_id in fleet.launching
     if not coming and containers is not None and (container is None or container.state not in UP):
         state = _stopped(state)
+        if session.live and session.container_id and not fleet.changes(session.session_id):
+            state = replace(state, doing=what_happened(container))
     status = supervised(fleet.world, session)
     return View(
         session=session,
@@ -81,6 +85,14 @@ def _stopped(state: State) -> State:
     if state.activity is Activity.STOPPED:
         return state
     return State(activity=Activity.STOPPED, since=state.since, source="the engine: its container is not up")
+
+
+def what_happened(container: Container | None) -> str:
+    """What became of the container of a session that should run, and what brings it back."""
+    if container is None:
+        return "container removed; `orchestrator resume-all` makes it again"
+    how = "killed" if container.exit_code == KILLED else "ended"
+    return f"container {how} ({container.exit_code}); `orchestrator resume-all` starts it"
 
 
 def _age(since: str, now: int) -> float:

@@ -1,5 +1,8 @@
 """`orchestrator send`: a message with a receipt, and the exit code that says how far it came."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import click
@@ -14,11 +17,13 @@ from orchestrator.cli.text_input import message
 from orchestrator.cli.transcript import plain
 from orchestrator.client import Client
 from orchestrator.client.waiting import await_receipt, is_over
-from orchestrator.core.errors import Exit
+from orchestrator.core.errors import Exit, OrchestratorError
 from orchestrator.core.receipt import Mode, Route
 
 #: How long each wait lasts where `--timeout` says nothing; a turn may take any time.
 PATIENCE = {"none": 0.0, "settled": 60.0, "committed": None, "turn": None}
+#: Between two looks at the session that is waited for.
+LOOK_SECONDS = 2.0
 WAITING_ON_PERSON = {"waiting_permission", "waiting_input"}
 
 
@@ -95,7 +100,10 @@ def send(
     patience = PATIENCE[wish] if timeout is None else timeout
     teller = _Teller(daemon)
     try:
-        receipt = await_receipt(daemon, cast("Any", posted), wait=wish, seconds=patience, between=teller.look)
+        with teller.watching(cast("Any", posted)):
+            receipt = await_receipt(
+                daemon, cast("Any", posted), wait=wish, seconds=patience, between=teller.look
+            )
     except KeyboardInterrupt:
         if not current().json:
             current().note(f"\n{cast('Any', posted)['message_id']} has not been taken back")
@@ -119,20 +127,52 @@ def _message(text: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Teller:
-    """Says, once a change, that the session waits for a person while we wait for the session."""
+    """Says on stderr, once a change, what the session does while we wait for it, and whom it waits for."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._told = current()
+        self._alone = threading.Lock()
+        self._doing = ""
+        self._over = False
         self.state = ""
+
+    @contextmanager
+    def watching(self, receipt: Any) -> Iterator[None]:
+        """Look every now and then: a question of the wait lasts longer than anybody likes to guess."""
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(LOOK_SECONDS):
+                try:
+                    self.look(receipt)
+                except OrchestratorError as exc:  # the wait itself meets it too, and says or mends it
+                    self._told.detail(exc.message)
+
+        threading.Thread(target=watch, daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
+            with self._alone:
+                self._over = True
 
     def look(self, receipt: Any) -> None:
         view = self._client.session(receipt["session_id"])
-        if view["state"] != self.state and view["state"] in WAITING_ON_PERSON:
-            current().warn(
-                f"{view['role']} waits for a person: {plain(view['doing'])}\n"
-                f"hint: orchestrator attach {view['session_id']}"
+        with self._alone:
+            if not self._over:
+                self._tell(view)
+
+    def _tell(self, view: Any) -> None:
+        doing = plain(view["doing"])
+        if view["state"] not in WAITING_ON_PERSON:
+            if doing and doing != self._doing:
+                self._told.note(f"{view['role']} is {view['state']}: {doing}")
+        elif view["state"] != self.state:
+            self._told.warn(
+                f"{view['role']} waits for a person: {doing}\nhint: orchestrator attach {view['session_id']}"
             )
-        self.state = view["state"]
+        self.state, self._doing = view["state"], doing
 
 
 def _show(receipt: Any) -> None:

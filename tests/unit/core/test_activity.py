@@ -103,6 +103,7 @@ TABLE: list[tuple[Event, str, Mapping[str, Any], dict[Activity, Activity]]] = [
     (Event.COMMAND_COMPLETED, "t0", {}, {}),
     (Event.COMMAND_STARTED, "t0", {}, {}),
     (Event.ERROR, "t1", {"will_retry": True}, {}),
+    (Event.ERROR, "t1", {"will_retry": True, "details": "why"}, {}),
     (Event.ERROR, "t1", {"will_retry": False}, {}),
     (
         Event.APPROVAL_REQUESTED,
@@ -185,6 +186,9 @@ def test_doing_names_the_running_command_and_the_retry() -> None:
     assert state.doing == "make all"
     state = advance(state, draft(Event.ERROR, text="Reconnecting... 1/5", will_retry=True))
     assert (state.activity, state.doing) == (A.WORKING, "Reconnecting... 1/5")
+    cause = "stream disconnected\nmore"
+    state = advance(state, draft(Event.ERROR, text="Reconnecting... 2/5", will_retry=True, details=cause))
+    assert state.doing == "Reconnecting... 2/5: stream disconnected"
 
 
 drafts = st.builds(
@@ -240,4 +244,4 @@ def test_another_reducer_has_another_number() -> None:
         for event, turn, data, _ in TABLE
         for before in Activity
     ]
-    assert {REDUCER: sha256("\n".join(said).encode()).hexdigest()[:12]} == {1: "d1976f319878"}
+    assert {REDUCER: sha256("\n".join(said).encode()).hexdigest()[:12]} == {2: "5f8c9dcb21bc"}
