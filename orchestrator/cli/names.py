@@ -31,9 +31,10 @@ def _tables(home: Path) -> list[str]:
     """The names in the tables `[roles.NAME]`, where the file can be read."""
     file = find_settings_file(home)
     try:
-        return list(tomllib.loads(file.read_text()).get("roles", {})) if file else []
-    except (OSError, ValueError, TypeError):
+        roles = tomllib.loads(file.read_text()).get("roles") if file else None
+    except (OSError, ValueError):
         return []
+    return list(roles) if isinstance(roles, dict) else []
 
 
 def _records(home: Path) -> Iterator[tuple[str, str]]:

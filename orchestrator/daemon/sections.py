@@ -15,8 +15,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from orchestrator.core.errors import InvalidInput
 from orchestrator.core.identity import check_role
 from orchestrator.core.policies import Approval, Limits, Reasoning, Sandbox
+from orchestrator.core.secret_files import check_name
 from orchestrator.core.words import is_one_line
 from orchestrator.daemon.sizes import parse_size
+from orchestrator.sessions.launch_plan import check_branch, check_limits
 
 _LIMITS = Limits()
 _SCHEMES = ("unix://", "tcp://", "ssh://", "http://", "https://")
@@ -45,6 +47,31 @@ def _one_line(text: str) -> str:
     if not is_one_line(text):
         raise ValueError("must be one line without control characters")
     return text
+
+
+def _branch(name: str) -> str:
+    check_branch(name)
+    return name
+
+
+def _secret_name(name: str) -> str:
+    check_name(name)
+    return name
+
+
+def _memory(size: int) -> int:
+    check_limits(Limits(memory=size))
+    return size
+
+
+def _cpus(number: float) -> float:
+    check_limits(Limits(cpus=number))
+    return number
+
+
+def _pids(number: int) -> int:
+    check_limits(Limits(pids=number))
+    return number
 
 
 Line = Annotated[str, AfterValidator(_one_line)]
@@ -112,7 +139,7 @@ class Role(Section):
         description="The directory that becomes /work; a relative path begins at the file that names it.",
         examples=["."],
     )
-    branch: Line = Field(
+    branch: Annotated[Line, AfterValidator(_branch)] = Field(
         "", description="A branch; the agent works in a clone of `workspace` then.", examples=["agents/one"]
     )
     model: Line = Field("", description="As `model.name`.", examples=["gpt-6.1-sol"])
@@ -121,9 +148,15 @@ class Role(Section):
     sandbox: Sandbox | None = Field(None, description="As `agent.sandbox`.", examples=[Sandbox.FULL_ACCESS])
     approval: Approval | None = Field(None, description="As `agent.approval`.", examples=[Approval.NEVER])
     image: Line = Field("", description="As `agent.image`.", examples=[""])
-    memory: Size | None = Field(None, description="As `agent.memory`.", examples=["4g"])
-    cpus: float | None = Field(None, gt=0, description="As `agent.cpus`.", examples=[2.0])
-    pids: int | None = Field(None, gt=0, description="As `agent.pids`.", examples=[1024])
+    memory: Annotated[Size, AfterValidator(_memory)] | None = Field(
+        None, description="As `agent.memory`.", examples=["4g"]
+    )
+    cpus: Annotated[float, AfterValidator(_cpus)] | None = Field(
+        None, description="As `agent.cpus`.", examples=[2.0]
+    )
+    pids: Annotated[int, AfterValidator(_pids)] | None = Field(
+        None, description="As `agent.pids`.", examples=[1024]
+    )
     developer_instructions: str = Field(
         "",
         description="Instructions that stand above every prompt.",
@@ -132,7 +165,7 @@ class Role(Section):
     instructions_file: str = Field(
         "", description="A file with them, in place of `developer_instructions`; read at each launch."
     )
-    secrets: dict[str, str] = Field(
+    secrets: dict[Annotated[str, AfterValidator(_secret_name)], str] = Field(
         {}, description="NAME = FILE: a copy of FILE at /run/secrets/NAME.", examples=[{}]
     )
 

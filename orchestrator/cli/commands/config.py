@@ -49,10 +49,11 @@ def validate() -> None:
 
     Exits 2 with the place of the first that cannot.
     """
+    from orchestrator.daemon.roles import check_files  # noqa: PLC0415 - as above
     from orchestrator.daemon.settings import files, load_settings  # noqa: PLC0415 - as above
 
     home = current().home_path()
-    load_settings(home)
+    check_files(load_settings(home).roles)
     read = [str(file) for file in files(home)]
     answer({"ok": True, "files": read}, lambda: click.echo(f"valid: {', '.join(read) or 'defaults only'}"))
 

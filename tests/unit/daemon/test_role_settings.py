@@ -89,7 +89,12 @@ def test_a_role_is_put_together_from_all_sources_key_by_key(
         ("[roles.a]\ntitle = 'm'\n", "roles.a.title: there is no such setting"),
         ("[roles.a]\nprompt = 'm'\n", "roles.a.prompt: there is no such setting"),
         ("[roles.a]\nmemory = 'lots'\n", "roles.a.memory: 'lots' is no amount of memory"),
-        ("[roles.a]\ncpus = 0\n", "roles.a.cpus: "),
+        ("[roles.a]\nmemory = '1m'\n", "roles.a.memory: 1,048,576 bytes of memory are too few"),
+        ("[roles.a]\ncpus = 0\n", "roles.a.cpus: 0 processors are too few"),
+        ("[roles.a]\ncpus = 'two'\n", "roles.a.cpus: "),
+        ("[roles.a]\npids = 1\n", "roles.a.pids: 1 processes are too few"),
+        ("[roles.a]\nbranch = 'a..b'\n", "roles.a.branch: 'a..b' cannot name a branch"),
+        ("[roles.a]\nsecrets = { '-x' = '/key' }\n", "roles.a.secrets.-x: '-x' cannot name a secret"),
         ("[roles.a]\nsandbox = 'none'\n", "roles.a.sandbox: "),
         ("[roles.a]\nbase_url = 'nope'\n", "roles.a.base_url: is an address like http"),
         ('[roles.a]\nmodel = "two\\nlines"\n', "roles.a.model: must be one line"),
@@ -130,6 +135,15 @@ def test_a_roles_instructions_are_those_in_its_file_at_that_moment(tmp_path: Pat
     file.write_text("Be thorough.\n")
     assert table(roles, "a").developer_instructions == "Be thorough.\n"
     assert table(roles, "b") == Role()
+
+
+def test_instructions_that_would_never_end_are_not_waited_for(tmp_path: Path) -> None:
+    """Reading a named pipe that nobody writes into would hang every launch of the role."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SettingsInvalid) as caught:
+        table({"a": Role(instructions_file=str(tmp_path / "pipe"))}, "a")
+    said = f"roles.a.instructions_file: {tmp_path}/pipe cannot be read: it is no regular file"
+    assert caught.value.message == said
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
