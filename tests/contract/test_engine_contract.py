@@ -1,6 +1,8 @@
 """One suite for the engine port: on the in-memory twin and on the real engine."""
 
 import asyncio
+import asyncio
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,6 +100,14 @@ def world(request: pytest.FixtureRequest) -> World:
 async def test_an_engine_tells_what_it_is(world: World) -> None:
     """The version is never empty."""
     assert (await world.engine.facts()).version
+
+
+async def test_an_engine_that_sees_our_files_is_fit(world: World, tmp_path: Path) -> None:
+    """Twice as well as once; finding out leaves neither a file nor a container."""
+    assert await world.engine.fit(str(tmp_path)) == ()
+    assert await world.engine.fit(str(tmp_path)) == ()
+    assert await asyncio.to_thread(os.listdir, tmp_path) == []
+    assert await world.engine.containers(world.plan.labels[labels.PROJECT]) == []
 
 
 async def test_a_container_is_created_then_runs(world: World) -> None:
