@@ -1,7 +1,6 @@
 """One suite for the engine port: on the in-memory twin and on the real engine."""
 
 import asyncio
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
