@@ -132,6 +132,8 @@ class _Teller:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._told = current()
+        #: Off a terminal stderr is with `--json` empty or one error document.
+        self._say = self._told.progress if self._told.json else self._told.note
         self._alone = threading.Lock()
         self._doing = ""
         self._over = False
@@ -167,7 +169,7 @@ class _Teller:
         doing = plain(view["doing"])
         if view["state"] not in WAITING_ON_PERSON:
             if doing and doing != self._doing:
-                self._told.note(f"{view['role']} is {view['state']}: {doing}")
+                self._say(f"{view['role']} is {view['state']}: {doing}")
         elif view["state"] != self.state:
             self._told.warn(
                 f"{view['role']} waits for a person: {doing}\nhint: orchestrator attach {view['session_id']}"

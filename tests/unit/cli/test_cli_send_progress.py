@@ -1,5 +1,6 @@
 """What `send` says beside its answer while it waits: what the session does, once a change."""
 
+import json
 from typing import Any
 
 from orchestrator.testing.wire import Scripted
@@ -43,3 +44,10 @@ def test_what_a_session_does_moves_no_terminal(orchestrator: Run, daemon: Script
     """It comes from the agent."""
     daemon.will(says(receipt("queued")), *_looks(_doing("\x1b[2Jrm", "working")), says(FAILED))
     assert "reviewer is working: rm\n" in orchestrator("send", "r", "hi", "--wait", "turn").stderr
+
+
+def test_with_json_stderr_has_no_progress_off_a_terminal(orchestrator: Run, daemon: Scripted) -> None:
+    """It is empty, or one error document."""
+    daemon.will(says(receipt("queued")), *_looks(_doing("again 1/5")), says(FAILED))
+    done = orchestrator("send", "r", "hi", "--wait", "turn", "--json")
+    assert (done.returncode, json.loads(done.stdout), done.stderr) == (1, FAILED, "")
