@@ -31,6 +31,8 @@ def launch_all(options: Mapping[str, Any], *, dry_run: bool) -> int:
 
             found = daemon.launch_all(options, dry_run=dry_run, progress=hear)
     except KeyboardInterrupt:
+        if not roles:  # nothing was begun
+            raise
         raise click.Abort(_cut_off(daemon, list(dict.fromkeys(roles)))) from None
     if is_plan(found):
         answer_or_plan(found, _show)
@@ -52,8 +54,8 @@ def _cut_off(daemon: Client, roles: list[str]) -> str:
     except OrchestratorError as exc:
         return f"interrupted; what is up cannot be told: {exc.message}"
     names = ", ".join(f"{view['role']} ({view['session_id']})" for view in up) or "none of the roles"
-    undone = ", ".join(role for role in roles if role not in {view["role"] for view in up})
-    return f"interrupted; up: {names}" + (f"; undone or not begun: {undone}" if undone else "")
+    down = ", ".join(role for role in roles if role not in {view["role"] for view in up})
+    return f"interrupted; up: {names}" + (f"; not up: {down}" if down else "")
 
 
 def _up(daemon: Client, view: Mapping[str, Any]) -> bool:

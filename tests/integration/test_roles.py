@@ -251,6 +251,6 @@ def test_ctrl_c_undoes_what_is_not_up_yet_and_says_what_is(team: Team, hook: Pat
     assert left["role"] == "reviewer"
     last = err.decode().splitlines()[-1]
     message = json.loads(last)["error"]["message"] if form else last
-    assert message == f"interrupted; up: reviewer ({left['session_id']}); undone or not begun: builder"
+    assert message == f"interrupted; up: reviewer ({left['session_id']}); not up: builder"
     assert (process.returncode, out) == (130, b"")
     assert not list((team.home / "outputs" / "agents").glob("builder/*"))

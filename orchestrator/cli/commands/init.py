@@ -1,6 +1,7 @@
 """`orchestrator init`: the settings file to begin with, and what keeps the data directory out of git."""
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def _write(start: Start, *, force: bool) -> None:
     data = start.text.encode()
     with atomic.writing(start.path):
         if force:
-            atomic.replace(start.path.resolve(), data, mode=0o644)
+            atomic.replace(start.path.resolve(), data, mode=_mode(start.path))
         else:
             _create(start.path, data)
     if start.ignored:
@@ -110,6 +111,11 @@ def _write(start: Start, *, force: bool) -> None:
             file.seek(max(0, size - 1))
             ended = file.read() in {b"", b"\n"}
             file.write("".join(["" if ended else "\n", *(f"{line}\n" for line in start.ignored)]).encode())
+
+
+def _mode(path: Path) -> int:
+    """As it was, where there is a file."""
+    return stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
 
 
 def _create(path: Path, data: bytes) -> None:

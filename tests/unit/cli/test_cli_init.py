@@ -69,8 +69,10 @@ def test_a_file_that_is_there_is_replaced_only_by_force(orchestrator: Run, repos
         assert (done.returncode, json.loads(done.stderr)["error"]["code"]) == (5, "already_there")
     assert path.read_text() == "[model]\n"
     assert not (repository / ".gitignore").exists()
+    path.chmod(0o640)
     assert orchestrator("init", "--force").returncode == 0
     assert "[roles.reviewer]" in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o640
     assert [found.name for found in repository.glob(".orchestrator.toml*")] == []
 
 
