@@ -144,6 +144,7 @@ async def test_the_owner_of_a_workspace_matters_only_where_the_agent_works_in_it
 ) -> None:
     """A clone belongs to the agent, whoever owns what it was made of."""
     fleet = Fleet(replace(stage.world, rules=replace(stage.world.rules, agent_uid=ANOTHER_UID)))
+    origin.chmod(0o755)  # noqa: ASYNC240 - before anything runs
     inside = Order(role="writer", policies=Policies(), workspace=str(origin))
     (warning,) = (await prepare(fleet, inside)).warnings
     assert f"the agent works as uid {ANOTHER_UID} and may not write there" in warning
