@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import stat
 import subprocess
 from pathlib import Path
@@ -65,7 +66,7 @@ class GitWorkspaces:
         """Make the agent's own clone of `origin`, or an empty repository, with `branch` checked out.
 
         Raises:
-            InvalidInput: the origin is no git repository, or the branch's name cannot be one.
+            InvalidInput: the origin is no git repository, or another user's, or the branch's name is none.
             WorkspaceUnusable: git failed for another reason, which is in the message.
         """
         name = branch or DEFAULT_BRANCH
@@ -79,7 +80,7 @@ class GitWorkspaces:
                 fault=InvalidInput,
                 what=f"{origin} is no git repository",
             )
-            _git("clone", "--quiet", "--no-hardlinks", "--", origin, target)
+            _clone(origin, target)
             known = _git("-C", target, "branch", "--remotes", "--list", f"origin/{name}")
             start = [f"origin/{name}"] if known.strip() else []
             _git("-C", target, "checkout", "--quiet", "-B", name, *start)
@@ -138,9 +139,27 @@ def _git(
     except FileNotFoundError as exc:
         raise WorkspaceUnusable("git is not installed", hint="install git") from exc
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or [""])[-1]
+        said = _reason(done.stderr)
         raise fault(f"{what}: {said}" if what else f"git {args[0]}: {said}")
     return done.stdout
+
+
+def _clone(origin: str, target: str) -> None:
+    try:
+        _git("clone", "--quiet", "--no-hardlinks", "--", origin, target)
+    except WorkspaceUnusable as exc:
+        if "dubious ownership" not in exc.message:
+            raise
+        raise InvalidInput(
+            f"the workspace {origin} belongs to another user, and git does not clone it for this one",
+            hint=f"if you trust it: `git config --global --add safe.directory {shlex.quote(origin)}/.git`",
+        ) from exc
+
+
+def _reason(stderr: str) -> str:
+    """Git's own first `fatal:` line: what follows it is advice."""
+    lines = [line for line in stderr.splitlines() if line.strip()] or [""]
+    return next((line for line in lines if line.startswith("fatal: ")), lines[-1])
 
 
 def _give(root: Path, uid: int) -> None:

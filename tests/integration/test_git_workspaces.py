@@ -67,6 +67,22 @@ def test_what_is_no_repository_cannot_be_cloned(tmp_path: Path) -> None:
         GitWorkspaces().clone(str(tmp_path), str(tmp_path / "c"), "x", UID)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_what_git_does_not_clone_because_it_is_anothers_is_refused_in_one_line(
+    origin: Path, tmp_path: Path
+) -> None:
+    """As the workspace of another session is; with what to type where it is trusted, which then holds."""
+    for path in (origin, *origin.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    with pytest.raises(InvalidInput) as refused:
+        GitWorkspaces().clone(str(origin), str(tmp_path / "c"), "x", UID)
+    assert refused.value.message == (
+        f"the workspace {origin} belongs to another user, and git does not clone it for this one"
+    )
+    assert f"git config --global --add safe.directory {origin}/.git`" in refused.value.hint
+    assert not (tmp_path / "c").exists()
+
+
 @pytest.mark.parametrize("branch", ["a..b", "-x", "a b"])
 def test_a_name_that_git_cannot_take_is_refused(origin: Path, tmp_path: Path, branch: str) -> None:
     """Before anything is cloned."""
