@@ -20,7 +20,7 @@ BASE_URL = f"http://{ALIAS}:8080/v1"
 LABEL = "orchestrator.model"
 MEMORY = 256 * 1024**2
 PIDS = 128
-RESTART = "on-failure"
+RESTART = "unless-stopped"
 _SECURITY = "no-new-privileges"
 _SCENARIO = "/scenario.json"
 

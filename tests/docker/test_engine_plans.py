@@ -65,6 +65,7 @@ def test_the_shown_model_is_the_one_that_comes_up(team: Team) -> None:
     try:
         team.ok(*up)
         by_library = made(name)
+        assert create[create.index("--restart") + 1] == "unless-stopped", "it is there again after a reboot"
         removal = lines(team, "model", "down")
         assert removal[0] in lines(team, *up)
         subprocess.run(shlex.split(removal[0]), check=True, capture_output=True, timeout=60)
