@@ -4,6 +4,7 @@ What an agent wrote may hold escape sequences; none of them reaches the terminal
 """
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,9 @@ OUTPUT_LINES = 20
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x07|\x1b\\|$)|[ -/]*[0-~])", re.DOTALL)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
+#: How codex starts what an agent runs.
+_WRAPPER = ["/bin/bash", "-lc"]
+
 Style = Callable[..., str]
 View = Mapping[str, Any]
 
@@ -20,6 +24,15 @@ View = Mapping[str, Any]
 def plain(text: str) -> str:
     """The text without anything that a terminal would obey."""
     return _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n")))
+
+
+def inner(command: str) -> str:
+    """The script of codex's `/bin/bash -lc SCRIPT`, exactly that; any other command as it is."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return command
+    return words[2] if words[:2] == _WRAPPER and len(words) == len(_WRAPPER) + 1 else command
 
 
 def render(view: View, style: Style, *, everything: bool = False) -> str:
@@ -58,7 +71,7 @@ def _thought(view: View) -> Part:
 
 def _ran(view: View) -> Part:
     data = view["data"]
-    first, *rest = plain(view["text"]).split("\n")
+    first, *rest = plain(inner(view["text"])).split("\n")
     body = [*rest, *_beginning(str(data.get("output") or ""))]
     if data.get("exit_code"):
         body.append(f"exit {data['exit_code']}")
@@ -99,7 +112,7 @@ def _turn_over(view: View) -> Part:
 
 
 def _asks(view: View) -> Part:
-    return f"{view['role']} asks", plain(view["text"]).split("\n"), {"fg": "yellow", "bold": True}
+    return f"{view['role']} asks", plain(inner(view["text"])).split("\n"), {"fg": "yellow", "bold": True}
 
 
 def _trouble(view: View) -> Part:
@@ -117,7 +130,8 @@ def _fate(view: View) -> Part:
 
 def _any(view: View) -> Part:
     title = f"{view['role']} {view['type'].replace('_', ' ')}"
-    return title, plain(view["text"]).split("\n") if view["text"] else [], {"dim": True}
+    text = inner(view["text"]) if view["type"] == "command_started" else view["text"]
+    return title, plain(text).split("\n") if text else [], {"dim": True}
 
 
 _RULES: dict[str, Callable[[View], Part]] = {

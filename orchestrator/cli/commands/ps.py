@@ -7,7 +7,7 @@ import click
 from orchestrator.cli.connect import client
 from orchestrator.cli.invocation import Verb, current
 from orchestrator.cli.output import PAUSED, age, answer, table_or_names
-from orchestrator.cli.transcript import plain
+from orchestrator.cli.transcript import inner, plain
 
 _DOING_WIDTH = 60
 _WOKEN_BY = "its container is paused; `orchestrator resume-all` wakes it"
@@ -37,7 +37,7 @@ def _show(sessions: list[Any], *, everything: bool) -> None:
 
 def _row(view: Any) -> tuple[str, ...]:
     paused = view["container_state"] == PAUSED
-    doing = _WOKEN_BY if paused else plain(view["doing"]).split("\n")[0]
+    doing = _WOKEN_BY if paused else plain(inner(view["doing"])).split("\n")[0]
     return (
         view["session_id"],
         view["role"],

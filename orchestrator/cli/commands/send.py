@@ -14,7 +14,7 @@ from orchestrator.cli.names import session_argument
 from orchestrator.cli.output import answer, answer_or_plan, is_plan
 from orchestrator.cli.sender import sender
 from orchestrator.cli.text_input import message
-from orchestrator.cli.transcript import plain
+from orchestrator.cli.transcript import inner, plain
 from orchestrator.client import Client
 from orchestrator.client.waiting import await_receipt, is_over
 from orchestrator.core.errors import Exit, OrchestratorError
@@ -166,7 +166,7 @@ class _Teller:
                 self._tell(view)
 
     def _tell(self, view: Any) -> None:
-        doing = plain(view["doing"])
+        doing = plain(inner(view["doing"]))
         if view["state"] not in WAITING_ON_PERSON:
             if doing and doing != self._doing:
                 self._say(f"{view['role']} is {view['state']}: {doing}")

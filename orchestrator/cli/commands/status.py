@@ -8,7 +8,7 @@ from orchestrator.cli.connect import client
 from orchestrator.cli.invocation import Verb
 from orchestrator.cli.names import session_argument
 from orchestrator.cli.output import PAUSED, age, answer, fields, style
-from orchestrator.cli.transcript import plain
+from orchestrator.cli.transcript import inner, plain
 
 
 @click.command(cls=Verb, params=[session_argument()])
@@ -26,7 +26,7 @@ def _show(view: Any) -> None:
         [
             ("session", f"{view['session_id']} ({view['role']})"),
             ("state", _state(view)),
-            ("doing", plain(view["doing"])),
+            ("doing", plain(inner(view["doing"]))),
             ("turn", view["turn_id"]),
             ("queued", str(view["queued"])),
             ("desired", view["desired"]),

@@ -29,7 +29,8 @@ def bare(text: str, **_: Any) -> str:
 
 
 def lines(*args: Any, **more: Any) -> list[str]:
-    return render(view(*args, **more), bare).split("\n")
+    everything = more.pop("everything", False)
+    return render(view(*args, **more), bare, everything=everything).split("\n")
 
 
 def test_a_message_says_who_to_whom() -> None:
@@ -52,6 +53,25 @@ def test_a_commands_output_is_cut_after_its_first_lines() -> None:
     assert head.endswith("reviewer $ make")
     assert body[:OUTPUT_LINES] == [f"    line {n}" for n in range(1, 21)]
     assert body[OUTPUT_LINES:] == ["    … 12 more lines", "    exit 2"]
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("/bin/bash -lc 'echo hi; ls'", "echo hi; ls"),
+        ("/bin/bash -lc \"echo 'x'\"", "echo 'x'"),
+        ("/bin/bash -lc ls", "ls"),
+        ("/bin/bash -lc 'ls' more", "/bin/bash -lc 'ls' more"),
+        ("/bin/bash -c 'ls'", "/bin/bash -c 'ls'"),
+        ("bash -lc 'ls'", "bash -lc 'ls'"),
+        ("/bin/bash -lc 'no end", "/bin/bash -lc 'no end"),
+    ],
+)
+def test_a_command_is_shown_without_the_shell_that_codex_puts_around_it(command: str, shown: str) -> None:
+    """Exactly that wrapper and no other; also where codex asks for it, and under `-v` when it starts."""
+    assert lines(Event.COMMAND_COMPLETED, command)[0].endswith(f"reviewer $ {shown}")
+    assert lines(Event.APPROVAL_REQUESTED, command)[1] == f"    {shown}"
+    assert lines(Event.COMMAND_STARTED, command, everything=True)[1] == f"    {shown}"
 
 
 def test_a_command_that_codex_hid_is_marked() -> None:
