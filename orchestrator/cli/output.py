@@ -28,6 +28,12 @@ def answer(document: Any, show: Callable[[], object]) -> None:
         show()
 
 
+def tell(text: str) -> None:
+    """A deed in a word, which its exit code tells as well: `--quiet` silences it."""
+    if not current().quiet:
+        click.echo(text)
+
+
 def print_json(document: Any) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
 

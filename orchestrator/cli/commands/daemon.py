@@ -10,7 +10,7 @@ import click
 
 from orchestrator.cli.connect import check_exists, client
 from orchestrator.cli.invocation import Verbs, current
-from orchestrator.cli.output import answer, fields
+from orchestrator.cli.output import answer, fields, tell
 from orchestrator.client import systemd
 from orchestrator.client.answers import DaemonAnswer
 from orchestrator.client.autostart import ensure_daemon, listens
@@ -65,7 +65,7 @@ def stop(*, dry_run: bool) -> None:
         return
     stopped = stop_daemon(home)
     document = {"stopped": stopped, "pid": record.pid if record and stopped else None}
-    answer(document, lambda: click.echo(f"stopped{_later(home)}" if stopped else "no daemon ran"))
+    answer(document, lambda: tell(f"stopped{_later(home)}" if stopped else "no daemon ran"))
 
 
 def _later(home: Path) -> str:

@@ -12,6 +12,7 @@ from orchestrator.cli.invocation import Verb, current
 from orchestrator.cli.launch_all import launch_all
 from orchestrator.cli.names import complete_role
 from orchestrator.cli.output import answer_or_plan, fields, is_plan
+from orchestrator.cli.progress import steps
 from orchestrator.cli.sender import sender
 from orchestrator.cli.text_input import message
 from orchestrator.core.errors import Exit, InvalidInput
@@ -95,7 +96,9 @@ def launch(
     if prompt is not None:
         request["prompt"] = message(prompt)
     here = current()
-    view = client(makes=True).launch(cast("Any", request), dry_run=dry_run, progress=here.progress)
+    daemon = client(makes=True)
+    with steps() as say:
+        view = daemon.launch(cast("Any", request), dry_run=dry_run, progress=say)
     for warning in [] if is_plan(view) else cast("Any", view)["warnings"]:
         here.warn(warning)
     answer_or_plan(view, _show)
@@ -145,6 +148,7 @@ def _show(view: Any) -> None:
             ("session", view["session_id"]),
             ("role", view["role"]),
             ("state", view["state"]),
+            ("prompt", f"queued, message {view['message_id']}" if view["message_id"] else ""),
             ("container", view["container_name"]),
             ("branch", view["branch"]),
             ("workspace", view["workspace"]),

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import click
 
 from orchestrator.cli.invocation import Verbs, current
-from orchestrator.cli.output import answer, answer_or_plan, engine_plan, print_json
+from orchestrator.cli.output import answer, answer_or_plan, engine_plan, print_json, tell
+from orchestrator.cli.progress import steps
 from orchestrator.core.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def up(*, scenario: Path | None, dry_run: bool) -> None:
     if dry_run:
         answer_or_plan(engine_plan(asyncio.run(_container(makes=False).plan_start(scenario))), _started)
         return
-    base_url = asyncio.run(_container().start(scenario, current().progress))
+    with steps() as say:
+        base_url = asyncio.run(_container().start(scenario, say))
     answer_or_plan({"base_url": base_url}, _started)
 
 
@@ -91,7 +93,7 @@ def down(*, dry_run: bool) -> None:
         answer_or_plan(engine_plan(steps), _started, nothing="no model runs")
         return
     removed = asyncio.run(_container().stop())
-    answer({"removed": removed}, lambda: click.echo("removed" if removed else "no model ran"))
+    answer({"removed": removed}, lambda: tell("removed" if removed else "no model ran"))
 
 
 def _check(scenario: Path) -> None:

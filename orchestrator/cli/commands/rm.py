@@ -7,7 +7,7 @@ import click
 from orchestrator.cli.connect import client
 from orchestrator.cli.invocation import Verb, current
 from orchestrator.cli.names import session_argument
-from orchestrator.cli.output import answer_or_plan
+from orchestrator.cli.output import answer_or_plan, tell
 from orchestrator.client import Client
 from orchestrator.core.errors import Exit
 
@@ -25,7 +25,7 @@ def rm(session: str, *, force: bool, yes: bool, purge: bool, dry_run: bool) -> i
         current().note("nothing was removed")
         return Exit.FAILED
     done = daemon.remove(session, force=force, purge=purge, dry_run=dry_run)
-    answer_or_plan(done, lambda one: click.echo(f"{one['session_id']} removed"))
+    answer_or_plan(done, lambda one: tell(f"{one['session_id']} removed"))
     return Exit.OK
 
 

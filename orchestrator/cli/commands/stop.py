@@ -5,7 +5,7 @@ import click
 from orchestrator.cli.connect import client
 from orchestrator.cli.invocation import Verb
 from orchestrator.cli.names import session_argument
-from orchestrator.cli.output import answer_or_plan
+from orchestrator.cli.output import answer_or_plan, tell
 
 
 @click.command(cls=Verb, params=[session_argument()])
@@ -14,5 +14,5 @@ def stop(session: str, *, dry_run: bool) -> None:
     """Stop a session. Its history, files and thread stay; stopping it again is no error."""
     done = client().stop(session, dry_run=dry_run)
     answer_or_plan(
-        done, lambda one: click.echo(f"{one['session_id']} {one['state']}"), nothing="it is stopped already"
+        done, lambda one: tell(f"{one['session_id']} {one['state']}"), nothing="it is stopped already"
     )

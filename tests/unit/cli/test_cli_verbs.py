@@ -16,7 +16,7 @@ def test_launch_sends_what_was_given_and_prints_where_it_is(
 ) -> None:
     """Paths become absolute, sizes bytes; what was not given is left to the settings."""
     (tmp_path / "token").touch()
-    line = json.dumps({"result": VIEW}).encode() + b"\n"
+    line = json.dumps({"result": VIEW | {"message_id": "01ABC"}}).encode() + b"\n"
     daemon.will(chunks(b'{"progress":"building"}\n', line))
     done = orchestrator(
         *(
@@ -54,6 +54,32 @@ def test_launch_under_json_prints_the_view_alone(orchestrator: Run, daemon: Scri
     daemon.will(chunks(json.dumps({"result": VIEW}).encode() + b"\n"))
     found = json.loads(orchestrator("launch", "reviewer", "--json", "-q").stdout)
     assert {"session_id", "role", "state", "container_id", "thread_id", "branch"} <= found.keys()
+
+
+def test_a_launch_says_that_its_prompt_is_on_the_way(orchestrator: Run, daemon: Scripted) -> None:
+    """The state alone would be that of codex before it has the prompt; without a prompt there is no line."""
+    for message_id in ("01ABC", None):
+        launched = json.dumps({"result": VIEW | {"message_id": message_id}}).encode()
+        daemon.will(chunks(launched + b"\n"))
+    assert "prompt     queued, message 01ABC\n" in orchestrator("launch", "reviewer", "Audit").stdout
+    assert "prompt" not in orchestrator("launch", "reviewer").stdout
+
+
+@pytest.mark.parametrize(
+    ("argv", "document"),
+    [
+        (["rm", "r", "--force"], {"session_id": "abc0000000", "removed": True}),
+        (["stop", "r"], VIEW),
+    ],
+)
+def test_a_quiet_deed_prints_nothing(
+    orchestrator: Run, daemon: Scripted, argv: list[str], document: dict[str, Any]
+) -> None:
+    """Its exit code says it; without `-q` there is a word."""
+    daemon.will(says(document), says(document))
+    quiet = orchestrator(*argv, "-q")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+    assert orchestrator(*argv).stdout.startswith("abc0000000 ")
 
 
 @pytest.mark.parametrize(
