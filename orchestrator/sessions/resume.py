@@ -1,13 +1,15 @@
 """After any restart: compare registry, engine, tmux and thread, say what was found, and do what is needed."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
 import structlog
 
-from orchestrator.core.errors import OrchestratorError, SessionNotFound
+from orchestrator.core.errors import OrchestratorError, SelectorAmbiguous, SessionNotFound
 from orchestrator.core.events import Event
+from orchestrator.core.identity import resolve
 from orchestrator.core.ports import Progress
 from orchestrator.core.session import Session
 from orchestrator.sessions.bring_up import create_and_start, forget, ready_and_attached
@@ -39,6 +41,8 @@ class Resumed:
 async def resume_all(fleet: Fleet, progress: Progress, *, dry_run: bool = False) -> list[Resumed]:
     """Bring every session back to what is wanted of it; one that fails delays no other.
 
+    Progress is told of those with which something is to be done.
+
     Raises:
         EngineUnreachable: nothing was touched, and nothing is marked dead.
     """
@@ -48,17 +52,39 @@ async def resume_all(fleet: Fleet, progress: Progress, *, dry_run: bool = False)
     if dry_run:
         known += missing(fleet, containers.values())
         plans = [(s, diagnose(s, containers.get(s.session_id))) for s in known]
-        return [_told(session, diagnosis, _would(fleet, session, diagnosis)) for session, diagnosis in plans]
+        return [_told(s, known, diagnosis, _would(fleet, s, diagnosis)) for s, diagnosis in plans]
     limit = asyncio.Semaphore(AT_ONCE)
-    tasks = [
-        asyncio.create_task(_one(fleet, s, limit, progress, rebuilt=s.session_id in rebuilt)) for s in known
-    ]
-    numbers = count(1)
-    for task in tasks:
-        task.add_done_callback(lambda _: progress(f"{next(numbers)} of {len(tasks)} seen to"))
+    idle = {s.session_id for s in known if _settled(fleet, s, diagnose(s, containers.get(s.session_id)))}
+    tasks = {
+        s.session_id: asyncio.create_task(
+            _one(
+                fleet,
+                s,
+                known,
+                limit,
+                _silent if s.session_id in idle else progress,
+                rebuilt=s.session_id in rebuilt,
+            )
+        )
+        for s in known
+    }
+    numbers, total = count(1), len(tasks) - len(idle)
+    for session_id in tasks.keys() - idle:
+        tasks[session_id].add_done_callback(lambda _: progress(f"{next(numbers)} of {total} seen to"))
     await asyncio.sleep(0)  # each has its session to itself now
     fleet.begun.set()
-    return [result for result in await asyncio.gather(*tasks) if result is not None]
+    return [result for result in await asyncio.gather(*tasks.values()) if result is not None]
+
+
+def _settled(fleet: Fleet, session: Session, diagnosis: Diagnosis) -> bool:
+    """Whether there is nothing to do about it."""
+    if diagnosis.action is Action.REATTACH:
+        return bool(fleet.held(session.session_id))
+    return diagnosis.action is Action.LEAVE
+
+
+def _silent(_: str) -> None:
+    """Progress of what makes none."""
 
 
 def _would(fleet: Fleet, session: Session, diagnosis: Diagnosis) -> str:
@@ -68,7 +94,13 @@ def _would(fleet: Fleet, session: Session, diagnosis: Diagnosis) -> str:
 
 
 async def _one(
-    fleet: Fleet, known: Session, limit: asyncio.Semaphore, progress: Progress, *, rebuilt: bool
+    fleet: Fleet,
+    known: Session,
+    others: Sequence[Session],
+    limit: asyncio.Semaphore,
+    progress: Progress,
+    *,
+    rebuilt: bool,
 ) -> Resumed | None:
     """What became of one session; None where it was removed before its turn came."""
     async with fleet.changing(known.session_id), limit:
@@ -80,8 +112,8 @@ async def _one(
                 found = f"in the engine, not in the registry; {diagnosis.found}; the record is rebuilt"
                 diagnosis = Diagnosis(found, diagnosis.action)
             found = diagnosis.found
-            progress(f"{session.role} ({session.session_id}): {found}")
-            return await _resume_one(fleet, session, diagnosis)
+            progress(f"{session.role} {session.session_id}: {found}")
+            return await _resume_one(fleet, session, others, diagnosis)
         except SessionNotFound:
             return None
         except OrchestratorError as exc:
@@ -116,13 +148,15 @@ def _failed(session: Session, found: str, detail: str, way_on: str) -> Resumed:
     )
 
 
-async def _resume_one(fleet: Fleet, session: Session, diagnosis: Diagnosis) -> Resumed:
+async def _resume_one(
+    fleet: Fleet, session: Session, known: Sequence[Session], diagnosis: Diagnosis
+) -> Resumed:
     if diagnosis.action is Action.LEAVE:
-        return _told(session, diagnosis, "left alone")
+        return _told(session, known, diagnosis, "left alone")
     if diagnosis.action is Action.REATTACH and fleet.held(session.session_id):
-        return _told(session, diagnosis, ATTACHED)
+        return _told(session, known, diagnosis, ATTACHED)
     await _act(fleet, session, diagnosis)
-    return _told(session, diagnosis, diagnosis.action)
+    return _told(session, known, diagnosis, diagnosis.action)
 
 
 async def _act(fleet: Fleet, session: Session, diagnosis: Diagnosis) -> None:
@@ -155,7 +189,7 @@ async def _act(fleet: Fleet, session: Session, diagnosis: Diagnosis) -> None:
     )
 
 
-def _told(session: Session, diagnosis: Diagnosis, action: str) -> Resumed:
+def _told(session: Session, known: Sequence[Session], diagnosis: Diagnosis, action: str) -> Resumed:
     left = diagnosis.action in {Action.LEAVE, Action.FORGET, Action.FINISH_STOP}
     return Resumed(
         session_id=session.session_id,
@@ -163,5 +197,14 @@ def _told(session: Session, diagnosis: Diagnosis, action: str) -> Resumed:
         found=diagnosis.found,
         action=str(action),
         ok=True,
-        next="" if left else f"orchestrator attach {session.session_id}",
+        next="" if left else f"orchestrator attach {_called(session, known)}",
     )
+
+
+def _called(session: Session, known: Sequence[Session]) -> str:
+    """Its role where that means this session alone; else its id."""
+    try:
+        means = resolve(session.role, known).session_id
+    except SelectorAmbiguous:
+        means = ""
+    return session.role if means == session.session_id else session.session_id

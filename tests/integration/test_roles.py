@@ -199,7 +199,13 @@ def test_resuming_ten_sessions_shows_its_steps(team: Team) -> None:
     team.text("daemon", "stop")
     lines = team("resume-all").stderr.decode().splitlines()
     assert sum("no container; its folders are there" in line for line in lines) == 10
-    assert "10 of 10 seen to" in lines
+    assert lines[-1] == "10 of 10 seen to"
+    assert len(lines) == len(set(lines)) == 20
+    for view in team.json("ps", "ps"):
+        assert f"{view['role']} {view['session_id']}: no container; its folders are there" in lines
+    again = team("resume-all")
+    assert again.stderr == b"", "nothing is to be done: there are no steps"
+    assert again.stdout.count(b"attached already: ok") == 10
     team.text("daemon", "stop")
     assert team("resume-all", "-q").stderr == b""
     team.text("daemon", "stop")
@@ -209,6 +215,28 @@ def test_resuming_ten_sessions_shows_its_steps(team: Team) -> None:
     assert "\r\x1b[2K10 of 10 seen to" in steps
     assert steps.count("\n") == 1, "more than one line is used"
     assert len(re.findall(r"^role\d \w+: .*: ok$", answer, re.MULTILINE)) == 10
+
+
+def test_what_to_type_next_names_the_role_where_that_is_enough(team: Team) -> None:
+    """Where two live sessions have the role, each is named by its id."""
+    alone = team.json("launch", "launch", "reviewer")["role"]
+    twins = [team.json("launch", "launch", "builder", "--another")["session_id"] for _ in range(2)]
+    team.text("daemon", "stop")
+    resumed = team.json("resume-all", "resume-all")
+    assert [one["next"] for one in resumed] == [f"orchestrator attach {name}" for name in (alone, *twins)]
+
+
+def test_one_launch_shows_its_steps_as_a_launch_of_all_does(team: Team) -> None:
+    """One line that is rewritten on a terminal, lines elsewhere; `-q` and `--json` are silent."""
+    team.text("daemon", "start")
+    assert b"\nstarting the container\nwaiting for codex\n" in team("launch", "a").stderr
+    assert team("launch", "b", "-q").stderr == b""
+    assert team("launch", "c", "--json").stderr == b""
+    text, status = on_a_terminal(team.environment | {"NO_COLOR": "1"}, "launch", "d")
+    assert status == 0
+    steps, _, answer = text.rpartition("\x1b[2K")
+    assert "\r\x1b[2Kwaiting for codex" in steps
+    assert re.match(r"(\x1b\[\d*m)*session", answer)
 
 
 @pytest.fixture
