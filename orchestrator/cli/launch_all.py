@@ -1,6 +1,6 @@
 """`orchestrator launch --all`: every role of the settings, and what is up where that is cut off."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -47,15 +47,24 @@ def launch_all(options: Mapping[str, Any], *, dry_run: bool) -> int:
 
 def _cut_off(daemon: Client, roles: list[str]) -> str:
     """What is up. The daemon undoes the rest; it is asked once that is through."""
-    if not current().json:
-        click.echo("\nundoing what is not up yet", err=True)
     try:
-        up = [v for v in replace(daemon, start=False).sessions() if v["role"] in roles and _up(daemon, v)]
+        up = await_undone(daemon, roles)
     except OrchestratorError as exc:
         return f"interrupted; what is up cannot be told: {exc.message}"
     names = ", ".join(f"{view['role']} ({view['session_id']})" for view in up) or "none of the roles"
     down = ", ".join(role for role in roles if role not in {view["role"] for view in up})
     return f"interrupted; up: {names}" + (f"; not up: {down}" if down else "")
+
+
+def await_undone(daemon: Client, roles: Collection[str]) -> list[Any]:
+    """The sessions of these roles that are up, once whatever else was begun of them is undone.
+
+    Raises:
+        OrchestratorError: the daemon does not say.
+    """
+    if not current().json:
+        click.echo("\nundoing what is not up yet", err=True)
+    return [v for v in replace(daemon, start=False).sessions() if v["role"] in roles and _up(daemon, v)]
 
 
 def _up(daemon: Client, view: Mapping[str, Any]) -> bool:

@@ -261,6 +261,24 @@ def hook(team: Team, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
+def test_ctrl_c_in_one_launch_undoes_it_and_says_so(team: Team, hook: Path, form: list[str]) -> None:
+    """When the command ends nothing of it is left. Exit 130."""
+    team.text("daemon", "start")
+    shop = str(hook.parent / "shop")
+    with team.popen("launch", "builder", "--workspace", shop, "--branch", "build", *form) as process:
+        asyncio.run(until((hook / "reached").exists))
+        process.send_signal(signal.SIGINT)
+        (hook / "go").touch()
+        out, err = process.communicate(timeout=60)
+    assert team.json("ps", "ps", "--all") == []
+    last = err.decode().splitlines()[-1]
+    message = json.loads(last)["error"]["message"] if form else last
+    assert message == "interrupted; builder is not up"
+    assert (process.returncode, out) == (130, b"")
+    assert not list((team.home / "outputs" / "agents").glob("builder/*"))
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
 def test_ctrl_c_undoes_what_is_not_up_yet_and_says_what_is(team: Team, hook: Path, form: list[str]) -> None:
     """Once it is so: what was being made is awaited, and removed. Exit 130."""
     settings(

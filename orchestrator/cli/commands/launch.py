@@ -9,13 +9,14 @@ import click
 from orchestrator.cli import kinds
 from orchestrator.cli.connect import client
 from orchestrator.cli.invocation import Verb, current
-from orchestrator.cli.launch_all import launch_all
+from orchestrator.cli.launch_all import await_undone, launch_all
 from orchestrator.cli.names import complete_role
 from orchestrator.cli.output import answer_or_plan, fields, is_plan
 from orchestrator.cli.progress import steps
 from orchestrator.cli.sender import sender
 from orchestrator.cli.text_input import message
-from orchestrator.core.errors import Exit, InvalidInput
+from orchestrator.client import Client
+from orchestrator.core.errors import Exit, InvalidInput, OrchestratorError
 from orchestrator.core.identity import check_role
 from orchestrator.core.policies import Approval, Reasoning, Sandbox
 from orchestrator.daemon.sizes import parse_size
@@ -97,12 +98,34 @@ def launch(
         request["prompt"] = message(prompt)
     here = current()
     daemon = client(makes=True)
-    with steps() as say:
-        view = daemon.launch(cast("Any", request), dry_run=dry_run, progress=say)
+    begun: list[str] = []
+    try:
+        with steps() as say:
+
+            def hear(text: str) -> None:
+                begun.append(text)
+                say(text)
+
+            view = daemon.launch(cast("Any", request), dry_run=dry_run, progress=hear)
+    except KeyboardInterrupt:
+        if not begun:
+            raise
+        raise click.Abort(_cut_off(daemon, role, another=another)) from None
     for warning in [] if is_plan(view) else cast("Any", view)["warnings"]:
         here.warn(warning)
     answer_or_plan(view, _show)
     return Exit.OK
+
+
+def _cut_off(daemon: Client, role: str, *, another: bool) -> str:
+    """What became of a launch under Ctrl-C; of one among several of the role that cannot be told here."""
+    try:
+        up = await_undone(daemon, {role})
+    except OrchestratorError as exc:
+        return f"interrupted; whether {role} is up cannot be told: {exc.message}"
+    if another:
+        return "interrupted; `orchestrator ps` tells what is up"
+    return f"interrupted; {role} ({up[0]['session_id']}) is up" if up else f"interrupted; {role} is not up"
 
 
 def _misused(what: str) -> click.UsageError:

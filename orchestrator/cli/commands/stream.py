@@ -36,7 +36,9 @@ def stream(session: str, *, follow: bool, since_seq: int, limit: int | None, ndj
         print_json(daemon.events(session, since_seq=since_seq, limit=limit or 500))
     else:
         views = stream_logs(session, follow=follow, since_seq=since_seq, client=daemon)
-        _write_lines(itertools.islice(views, limit), ndjson=ndjson)
+        texts = map(_line, views) if ndjson else filter(None, map(_readable, views))
+        for text in itertools.islice(texts, limit):
+            click.echo(text)
 
 
 def _write_raw(blocks: Iterable[bytes]) -> None:
@@ -45,10 +47,9 @@ def _write_raw(blocks: Iterable[bytes]) -> None:
         sys.stdout.buffer.flush()
 
 
-def _write_lines(views: Iterable[Any], *, ndjson: bool) -> None:
-    everything = current().verbosity > 0
-    for view in views:
-        if ndjson:
-            click.echo(json.dumps(view, ensure_ascii=False, separators=(",", ":")))
-        elif text := render(view, style, everything=everything):
-            click.echo(text)
+def _line(view: Any) -> str:
+    return json.dumps(view, ensure_ascii=False, separators=(",", ":"))
+
+
+def _readable(view: Any) -> str:
+    return render(view, style, everything=current().verbosity > 0)

@@ -91,6 +91,13 @@ def test_a_stream_can_be_limited_and_paged(orchestrator: Run, daemon: Scripted) 
     assert "limit=7" in daemon.asked[1][1]
 
 
+def test_a_readable_stream_is_limited_to_what_is_shown(orchestrator: Run, daemon: Scripted) -> None:
+    """Events that only `-v` shows take no place of those that are asked for."""
+    page = {"events": [EVENT | {"type": "token_usage"}, EVENT, EVENT], "next_seq": 4, "oldest_seq": 1}
+    daemon.will(says(page))
+    assert orchestrator("stream", "r", "--limit", "1").stdout == "03:04:05  reviewer\n    é\n"
+
+
 def test_a_raw_stream_is_the_panes_own_bytes(
     environment: dict[str, str], daemon: Scripted, tmp_path: Path
 ) -> None:
