@@ -70,6 +70,7 @@ class ModelContainer:
     async def start(self, scenario: Path | None, progress: Progress) -> str:
         """The address for `model.base_url`; a scenario's file is mounted, and read again when it changes."""
         image = await self._images.ensure_model(progress)
+        progress("starting the model's container")
         await self.stop()
         plan = ModelPlan(project_id=self._project, image=image, scenario=scenario)
         await self._connection.call(lambda client: _begin(client, plan), limit=SLOW)

@@ -89,10 +89,12 @@ def up(*, scenario: Path | None, dry_run: bool) -> None:
 def down(*, dry_run: bool) -> None:
     """Remove the container of `model up`."""
     if dry_run:
-        steps = asyncio.run(_container(makes=False).plan_stop())
-        answer_or_plan(engine_plan(steps), _started, nothing="no model runs")
+        lines = asyncio.run(_container(makes=False).plan_stop())
+        answer_or_plan(engine_plan(lines), _started, nothing="no model runs")
         return
-    removed = asyncio.run(_container().stop())
+    with steps() as say:
+        say("removing the model's container")
+        removed = asyncio.run(_container().stop())
     answer({"removed": removed}, lambda: tell("removed" if removed else "no model ran"))
 
 
