@@ -16,6 +16,15 @@ def turns(index: LogIndex, *, running: Collection[str] = ()) -> list[Message]:
     return [_turn(opened.thread_id, turn_id) for turn_id, opened in over.items()]
 
 
+def running(listed: Sequence[Message]) -> set[str]:
+    """The turn that runs, of the list of a thread's turns (oldest first); empty where none does.
+
+    A thread runs one turn at a time, its newest. One before it that codex calls in progress was cut off by
+    the death of an app-server: codex says so of it as long as another turn runs.
+    """
+    return {ident(turn) for turn in listed[-1:] if turn.get("status") == "inProgress"}
+
+
 def in_doubt(index: LogIndex, thread_id: str, listed: Sequence[Message]) -> bool:
     """Whether the list of a thread's turns (oldest first) calls one over that may just have begun.
 

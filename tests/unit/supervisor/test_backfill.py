@@ -159,6 +159,21 @@ def test_a_turn_that_still_runs_is_not_closed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("listed", "running"),
+    [
+        ((), set()),
+        ((("a", "completed"),), set()),
+        ((("a", "completed"), ("b", "inProgress")), {"b"}),
+        ((("a", "inProgress"), ("b", "inProgress")), {"b"}),
+        ((("a", "inProgress"), ("b", "completed")), set()),
+    ],
+)
+def test_only_the_newest_turn_can_run(listed: tuple[tuple[str, str], ...], running: set[str]) -> None:
+    """Codex calls one that an app-server's death cut off in progress, as long as another turn runs."""
+    assert closing.running([turn(*one) for one in listed]) == running
+
+
+@pytest.mark.parametrize(
     ("opened_in_log", "listed", "doubtful"),
     [
         ((), (), False),
