@@ -119,6 +119,7 @@ async def prepare(fleet: Fleet, order: Order) -> Prepared:
         await asyncio.to_thread(world.workspaces.check, order.workspace)
         if order.branch:
             await asyncio.to_thread(check_origin, order.workspace)
+            await asyncio.to_thread(world.workspaces.check_for_clone, order.workspace)
         check_apart(world.home, order.workspace, own_clone=bool(order.branch))
     facts = await world.engine.facts()  # an engine that is away says so before anything is claimed
     warnings += await world.engine.fit(str(world.home.root))

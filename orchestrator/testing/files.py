@@ -144,10 +144,17 @@ class InMemoryWorkspaces(Failing):
     def check_for_agent(self, path: str, agent_uid: int, *, maps_users: bool) -> list[str]:  # noqa: ARG002 - the port's
         return list(self.known[path])
 
+    def check_for_clone(self, origin: str) -> None:
+        self._known(origin)
+
+    def _known(self, origin: str) -> None:
+        if origin not in self.known:
+            raise InvalidInput(f"{origin} is no git repository")
+
     def clone(self, origin: str, target: str, branch: str, agent_uid: int) -> None:  # noqa: ARG002 - the port's
         self._fail()
-        if origin and origin not in self.known:
-            raise InvalidInput(f"{origin} is no git repository")
+        if origin:
+            self._known(origin)
         self.known[target] = []
         self.clones[target] = (origin, branch or "main")
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shlex
 import stat
 import subprocess
@@ -62,6 +63,25 @@ class GitWorkspaces:
             raise InvalidInput(f"the workspace {path} cannot be looked at: {exc.strerror}") from exc
         return judge(path, folder, agent_uid, maps_users=maps_users)
 
+    def check_for_clone(self, origin: str) -> None:
+        """What git itself says that serves a clone; it reads no more than the repository's refs.
+
+        Raises:
+            InvalidInput: git would not clone it for this user.
+        """
+        try:
+            _git("ls-remote", "--quiet", "--", origin, "HEAD", seconds=LOOK_SECONDS)
+        except WorkspaceUnusable as exc:
+            if "dubious ownership" not in exc.message:
+                raise InvalidInput(f"{origin} cannot be cloned: {exc.message}") from exc
+            named = re.search(r"repository at '(.*)'", exc.message)
+            place = named[1] if named else origin
+            trust = shlex.join(["git", "config", "--global", "--add", "safe.directory", place])
+            raise InvalidInput(
+                f"the workspace {origin} belongs to another user, and git does not clone it for this one",
+                hint=f"if you trust it: `{trust}`",
+            ) from exc
+
     def clone(self, origin: str, target: str, branch: str, agent_uid: int) -> None:
         """Make the agent's own clone of `origin`, or an empty repository, with `branch` checked out.
 
@@ -80,7 +100,8 @@ class GitWorkspaces:
                 fault=InvalidInput,
                 what=f"{origin} is no git repository",
             )
-            _clone(origin, target)
+            self.check_for_clone(origin)
+            _git("clone", "--quiet", "--no-hardlinks", "--", origin, target)
             known = _git("-C", target, "branch", "--remotes", "--list", f"origin/{name}")
             start = [f"origin/{name}"] if known.strip() else []
             _git("-C", target, "checkout", "--quiet", "-B", name, *start)
@@ -142,18 +163,6 @@ def _git(
         said = _reason(done.stderr)
         raise fault(f"{what}: {said}" if what else f"git {args[0]}: {said}")
     return done.stdout
-
-
-def _clone(origin: str, target: str) -> None:
-    try:
-        _git("clone", "--quiet", "--no-hardlinks", "--", origin, target)
-    except WorkspaceUnusable as exc:
-        if "dubious ownership" not in exc.message:
-            raise
-        raise InvalidInput(
-            f"the workspace {origin} belongs to another user, and git does not clone it for this one",
-            hint=f"if you trust it: `git config --global --add safe.directory {shlex.quote(origin)}/.git`",
-        ) from exc
 
 
 def _reason(stderr: str) -> str:

@@ -5,6 +5,7 @@ import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -69,18 +70,38 @@ def test_what_is_no_repository_cannot_be_cloned(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 def test_what_git_does_not_clone_because_it_is_anothers_is_refused_in_one_line(
-    origin: Path, tmp_path: Path
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the workspace of another session is; with what to type where it is trusted, which then holds."""
     for path in (origin, *origin.rglob("*")):
         os.chown(path, NOBODY, NOBODY)
-    with pytest.raises(InvalidInput) as refused:
-        GitWorkspaces().clone(str(origin), str(tmp_path / "c"), "x", UID)
-    assert refused.value.message == (
-        f"the workspace {origin} belongs to another user, and git does not clone it for this one"
+    workspaces, target = GitWorkspaces(), str(tmp_path / "c")
+    calls = (
+        partial(workspaces.check_for_clone, str(origin)),
+        partial(workspaces.clone, str(origin), target, "x", UID),
     )
-    assert f"git config --global --add safe.directory {origin}/.git`" in refused.value.hint
+    for call in calls:
+        with pytest.raises(InvalidInput) as refused:
+            call()
+        assert refused.value.message == (
+            f"the workspace {origin} belongs to another user, and git does not clone it for this one"
+        )
     assert not (tmp_path / "c").exists()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    subprocess.run(refused.value.hint.split("`")[1], shell=True, check=True, timeout=30)  # noqa: S602 - as typed
+    workspaces.clone(str(origin), target, "x", UID)
+
+
+def test_a_folder_inside_a_repository_is_refused_before_anything_is_made(
+    origin: Path, tmp_path: Path
+) -> None:
+    """Git clones whole repositories; what is one passes, also where it has no commit yet."""
+    (origin / "inside").mkdir()
+    with pytest.raises(InvalidInput, match="inside cannot be cloned: git ls-remote: fatal: "):
+        GitWorkspaces().check_for_clone(str(origin / "inside"))
+    git(tmp_path, "init", "-q", "empty")
+    for whole in (origin, tmp_path / "empty"):
+        GitWorkspaces().check_for_clone(str(whole))
 
 
 @pytest.mark.parametrize("branch", ["a..b", "-x", "a b"])

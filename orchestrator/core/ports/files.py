@@ -70,6 +70,9 @@ class Workspaces(Protocol):
         `maps_users` is the engine's, see `EngineFacts`.
         """
 
+    def check_for_clone(self, origin: str) -> None:
+        """`InvalidInput` where a repository would not be cloned for this user."""
+
     def clone(self, origin: str, target: str, branch: str, agent_uid: int) -> None:
         """Make the agent's own clone of a repository (or an empty one) on a branch of its own."""
 
