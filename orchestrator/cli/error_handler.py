@@ -19,6 +19,10 @@ INTERRUPTED = "interrupted"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
+#: Their last argument is a text, which is easily typed without its quotes.
+_TAKE_TEXT = {"send", "launch"}
+
+
 def guarded(run: Callable[[], object]) -> int:
     """The exit code of `run`, whatever happens in it."""
     try:
@@ -46,6 +50,8 @@ def _usage(error: click.ClickException) -> int:
     context = getattr(error, "ctx", None)
     hint = f"`{context.command_path} --help` shows how it is used" if context else ""
     message = " ".join(line.strip() for line in error.format_message().splitlines())
+    if context and context.command.name in _TAKE_TEXT and message.startswith("Got unexpected extra argument"):
+        hint = "a text of several words goes in quotes"
     return _say("usage", message, hint, Exit(error.exit_code))
 
 

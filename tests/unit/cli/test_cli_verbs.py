@@ -92,6 +92,8 @@ def test_a_quiet_deed_prints_nothing(
         (["launch", "r", "--secret", "x=/nonexistent"], "has no file"),
         (["launch", "r", "--base-url", "model:8080"], "no address of a model"),
         (["send", "r", "  "], "the message is empty"),
+        (["send", "r", "hi", "there"], "hint: a text of several words goes in quotes"),
+        (["launch", "r", "hi", "there", "you"], "hint: a text of several words goes in quotes"),
         (["send", "r", "x", "--wait", "turn", "--no-wait"], "exclude each other"),
         (["send", "r", b"\xff"], "not valid UTF-8"),
         (["send", "r", "- list"], "goes behind `--`"),
