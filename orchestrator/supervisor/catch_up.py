@@ -53,8 +53,8 @@ class CatchUp:
     async def _missing(self, thread_id: str) -> list[Message]:
         """What to write for a thread; nothing where codex does not know it any more."""
         try:
-            turns = await self._settled(thread_id)
-            self._running |= closing.running(turns)
+            turns = closing.cut_off(await self._settled(thread_id))
+            self._running |= {ident(turn) for turn in turns if turn.get("status") == "inProgress"}
             items = {ident(turn): await self._items(thread_id, ident(turn)) for turn in turns}
         except CodexRefused as exc:
             self._recorder.say("gap", why=f"codex cannot list {thread_id}: {exc.message}", lost=["turns"])

@@ -16,13 +16,18 @@ def turns(index: LogIndex, *, running: Collection[str] = ()) -> list[Message]:
     return [_turn(opened.thread_id, turn_id) for turn_id, opened in over.items()]
 
 
-def running(listed: Sequence[Message]) -> set[str]:
-    """The turn that runs, of the list of a thread's turns (oldest first); empty where none does.
+def cut_off(listed: Sequence[Message]) -> list[Message]:
+    """A thread's turns (oldest first) with those interrupted that only seem to be in progress.
 
-    A thread runs one turn at a time, its newest. One before it that codex calls in progress was cut off by
-    the death of an app-server: codex says so of it as long as another turn runs.
+    A thread runs one turn at a time, its newest. One before it was cut off by the death of an app-server:
+    codex calls it in progress as long as another turn runs.
     """
-    return {ident(turn) for turn in listed[-1:] if turn.get("status") == "inProgress"}
+    older = [_interrupted(turn) if turn.get("status") == "inProgress" else turn for turn in listed[:-1]]
+    return [*older, *listed[-1:]]
+
+
+def _interrupted(turn: Message) -> Message:
+    return {**turn, "status": "interrupted"}
 
 
 def in_doubt(index: LogIndex, thread_id: str, listed: Sequence[Message]) -> bool:

@@ -159,18 +159,21 @@ def test_a_turn_that_still_runs_is_not_closed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("listed", "running"),
+    ("listed", "told"),
     [
-        ((), set()),
-        ((("a", "completed"),), set()),
-        ((("a", "completed"), ("b", "inProgress")), {"b"}),
-        ((("a", "inProgress"), ("b", "inProgress")), {"b"}),
-        ((("a", "inProgress"), ("b", "completed")), set()),
+        ([], []),
+        (["completed"], ["completed"]),
+        (["inProgress"], ["inProgress"]),
+        (["inProgress", "inProgress"], ["interrupted", "inProgress"]),
+        (["inProgress", "completed"], ["interrupted", "completed"]),
+        (["failed", "inProgress", "inProgress"], ["failed", "interrupted", "inProgress"]),
     ],
 )
-def test_only_the_newest_turn_can_run(listed: tuple[tuple[str, str], ...], running: set[str]) -> None:
-    """Codex calls one that an app-server's death cut off in progress, as long as another turn runs."""
-    assert closing.running([turn(*one) for one in listed]) == running
+def test_only_the_newest_turn_can_be_in_progress(listed: list[str], told: list[str]) -> None:
+    """Codex says so of one that an app-server's death cut off, too, as long as another turn runs."""
+    turns = [turn(f"{n}", status) for n, status in enumerate(listed)]
+    assert [each["status"] for each in closing.cut_off(turns)] == told
+    assert [each["id"] for each in closing.cut_off(turns)] == [each["id"] for each in turns]
 
 
 @pytest.mark.parametrize(
