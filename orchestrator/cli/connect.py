@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from orchestrator.cli.invocation import current
+from orchestrator.cli.progress import starting
 from orchestrator.client import Client
 from orchestrator.core.errors import DataDirectoryMissing, InvalidInput
 
@@ -16,7 +17,7 @@ def client(*, start: bool = True, makes: bool = False) -> Client:
     home = current().home_path()
     if start and not makes:
         check_exists(home)
-    return Client(home=home, start=start)
+    return Client(home=home, start=start, starting=starting)
 
 
 def check_exists(home: Path) -> None:

@@ -1,11 +1,23 @@
 """Callbacks of options that click has no types for; a refusal names the option and what would do instead."""
 
 import math
+from typing import Any
 
 import click
 
 from orchestrator.core.errors import InvalidInput
 from orchestrator.core.words import LONGEST_LINE, MOST_TAGS, check_line
+
+
+class Number(click.IntRange):
+    """A whole number from `min` on, up to `max` if there is one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            most = f"of {self.min} or more" if self.max is None else f"from {self.min} to {self.max}"
+            self.fail(f"{value!r} is not a number {most}.", param, ctx)
 
 
 def name(_: click.Context, param: click.Parameter, given: str | None) -> str | None:

@@ -11,8 +11,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -28,6 +28,9 @@ from orchestrator.core.errors import (
 )
 from orchestrator.daemon import home as places
 from orchestrator.daemon.unit import UnitName
+
+#: Entered while a daemon is being started; it may tell so.
+Starting = Callable[[], AbstractContextManager[object]]
 
 START_SECONDS = 30.0
 POLL_SECONDS = 0.03
@@ -47,7 +50,7 @@ def listens(path: Path) -> bool:
     return True
 
 
-def ensure_daemon(home: Path, *, seconds: float = START_SECONDS) -> Path:
+def ensure_daemon(home: Path, *, seconds: float = START_SECONDS, starting: Starting = nullcontext) -> Path:
     """The socket of the daemon of this data directory, started now if none listens.
 
     Raises:
@@ -60,7 +63,7 @@ def ensure_daemon(home: Path, *, seconds: float = START_SECONDS) -> Path:
         return path
     deadline = time.monotonic() + seconds
     log = open_log(home)
-    with turn_to_start(home, deadline):
+    with starting(), turn_to_start(home, deadline):
         path = places.listening_at(home)
         if listens(path):
             return path

@@ -6,13 +6,14 @@ question changes nothing: waiting for a receipt, and following a stream from its
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 from orchestrator.client import answers
-from orchestrator.client.autostart import check_socket, ensure_daemon
+from orchestrator.client.autostart import Starting, check_socket, ensure_daemon
 from orchestrator.client.connection import (
     Request,
     ask,
@@ -48,10 +49,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """The daemon of one data directory; `start` says whether a call may start it."""
+    """The daemon of one data directory; `start` says whether a call may start it, within `starting`."""
 
     home: Path
     start: bool = True
+    starting: Starting = nullcontext
 
     @classmethod
     def here(cls, home: str | None = None) -> "Client":
@@ -59,7 +61,9 @@ class Client:
         return cls(home=places.resolve_home(home, os.environ, Path.cwd()))
 
     def socket(self) -> Path:
-        return ensure_daemon(self.home) if self.start else places.listening_at(self.home)
+        if not self.start:
+            return places.listening_at(self.home)
+        return ensure_daemon(self.home, starting=self.starting)
 
     # The daemon itself: answered across versions, and never a reason to start one.
 

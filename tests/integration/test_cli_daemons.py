@@ -1,14 +1,21 @@
 """The daemon behind the commands: started once, replaced, found again, and where it cannot be, said so."""
 
+import fcntl
 import os
+import pty
 import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
-from orchestrator.daemon.home import current_socket_path
-from tests.integration.dry_team import Team, make_team, shared, team
+import pytest
+
+from orchestrator.daemon.home import current_socket_path, daemon_directory
+from tests.children import child
+from tests.integration.dry_team import SCRIPT, Team, make_team, shared, team
+from tests.unit.cli.terminal import on_a_terminal
 
 __all__ = ["shared", "team"]
 
@@ -26,6 +33,47 @@ def test_commands_that_race_for_the_daemon_share_one(team: Team) -> None:
     assert len(pids) == 1
     log = (team.home / "outputs" / "daemon" / "daemon.log").read_text()
     assert len(log.splitlines()) == 1, "more than one was started"
+
+
+@pytest.mark.parametrize("argv", [("ps",), ("daemon", "start"), ("launch", "a")])
+def test_a_start_that_takes_its_time_is_told_on_a_terminal(team: Team, argv: tuple[str, ...]) -> None:
+    """In a line that is taken away before the answer. Here somebody else's turn holds the start up."""
+    directory = daemon_directory(team.home)
+    directory.mkdir(mode=0o700, parents=True)
+    ours, theirs = pty.openpty()
+    environment = team.environment | {"TERM": "xterm", "NO_COLOR": "1"}
+    with ExitStack() as stack:
+        lock = stack.enter_context((directory / "start.lock").open("ab"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = stack.enter_context(
+            child([SCRIPT, *argv], env=environment, stdout=subprocess.PIPE, stderr=theirs)
+        )
+        os.close(theirs)
+        seen = b""
+        while b"starting the daemon" not in seen:
+            seen += os.read(ours, 65536)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        while block := _read(ours):
+            seen += block
+        assert process.wait(60) == 0
+    os.close(ours)
+    assert seen.rpartition(b"starting the daemon")[2].startswith(b"\r\n\x1b[?25h\r\x1b[1A\x1b[2K")
+
+
+def _read(fd: int) -> bytes:
+    try:
+        return os.read(fd, 65536)
+    except OSError:  # what a terminal says when its last program has left
+        return b""
+
+
+@pytest.mark.parametrize("form", ["-q", "--json"])
+def test_a_start_is_not_told_to_programs(team: Team, form: str) -> None:
+    """Nor off a terminal."""
+    text, status = on_a_terminal(team.environment, "ps", form)
+    assert (status, "starting" in text) == (0, False)
+    team.end()
+    assert b"starting" not in team("ps").stderr
 
 
 def test_a_killed_daemon_comes_back_with_the_next_command(team: Team) -> None:

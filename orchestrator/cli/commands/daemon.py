@@ -10,7 +10,9 @@ import click
 
 from orchestrator.cli.connect import check_exists, client
 from orchestrator.cli.invocation import Verbs, current
+from orchestrator.cli.kinds import Number
 from orchestrator.cli.output import answer, fields, tell
+from orchestrator.cli.progress import starting
 from orchestrator.client import systemd
 from orchestrator.client.answers import DaemonAnswer
 from orchestrator.client.autostart import ensure_daemon, listens
@@ -41,7 +43,7 @@ def start(*, dry_run: bool) -> None:
         runs = listens(places.listening_at(home))
         _show_plan([] if runs else [("system", _starting(home))])
         return
-    ensure_daemon(home)
+    ensure_daemon(home, starting=starting)
     _print_status()
 
 
@@ -85,7 +87,7 @@ def status() -> None:
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
 @click.option(
     "--lines",
-    type=click.IntRange(min=0),
+    type=Number(min=0),
     default=100,
     metavar="N",
     help="Begin with the last N lines (100).",
