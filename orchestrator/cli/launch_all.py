@@ -78,15 +78,24 @@ def _up(daemon: Client, view: Mapping[str, Any]) -> bool:
 
 def _show(team: list[Any]) -> None:
     quiet = current().quiet
+    if (reasons := [one["error"] for one in team]) and all(reasons) and reasons == reasons[:1] * len(team):
+        _show_failed(", ".join(map(_named, team)), reasons[0])
+        return
     for one in team:
-        session_id = one["session"]["session_id"] if one["session"] else ""
         if one["ok"]:
-            click.echo(session_id if quiet else f"{one['role']} {session_id}: {one['action']}")
+            click.echo(one["session"]["session_id"] if quiet else f"{_named(one)}: {one['action']}")
             continue
-        error = one["error"]
-        named = f"{one['role']} {session_id}".strip()
-        click.echo(f"{named}: {style('failed', fg='red')}: {error['message']}", err=quiet)
-        if error["hint"]:
-            click.echo(f"    hint: {error['hint']}", err=quiet)
+        _show_failed(_named(one), one["error"])
     if any(one["ok"] for one in team):
         current().note('next: orchestrator ps   or: orchestrator send ROLE "…"')
+
+
+def _named(one: Any) -> str:
+    return f"{one['role']} {one['session']['session_id']}" if one["session"] else str(one["role"])
+
+
+def _show_failed(who: str, error: Any) -> None:
+    quiet = current().quiet
+    click.echo(f"{who}: {style('failed', fg='red')}: {error['message']}", err=quiet)
+    if error["hint"]:
+        click.echo(f"    hint: {error['hint']}", err=quiet)

@@ -145,6 +145,19 @@ def test_one_role_that_cannot_come_up_fails_the_command_and_no_other_role(team: 
     assert "1 of 3 roles cannot be launched: lost: " in refused.stderr.decode()
 
 
+def test_a_reason_that_all_roles_share_is_told_once(team: Team) -> None:
+    """With all their names and its hint; a program has it with every role."""
+    settings(team, '[roles.reviewer]\nworkspace = "nowhere"\n[roles.builder]\nworkspace = "nowhere"\n')
+    done = team("launch", "--all")
+    assert done.returncode == 1
+    first, hint = done.stdout.decode().splitlines()
+    assert hint.startswith("    hint: ")
+    found = team.json("launch-all", "launch", "--all", status=1)
+    messages = [one["error"]["message"] for one in found]
+    assert first == f"reviewer, builder: failed: {messages[0]}"
+    assert messages[1:] == messages[:1]
+
+
 def test_a_dry_run_of_all_shows_each_roles_steps_and_makes_none(team: Team) -> None:
     """A role that is live has nothing to be done for it."""
     settings(team, ROLES)
@@ -213,7 +226,8 @@ def test_resuming_ten_sessions_shows_its_steps(team: Team) -> None:
     assert status == 0
     steps, _, answer = text.rpartition("\x1b[2K")
     assert "\r\x1b[2K10 of 10 seen to" in steps
-    assert steps.count("\n") == 1, "more than one line is used"
+    told = 1 + ("starting the daemon" in steps)  # each of the two is one line, rewritten and taken away
+    assert steps.count("\n") == told, "more than one line is used"
     assert len(re.findall(r"^role\d \w+: .*: ok$", answer, re.MULTILINE)) == 10
 
 

@@ -9,7 +9,7 @@ import click
 
 from orchestrator.cli.invocation import Verb, current
 from orchestrator.cli.output import answer, answer_or_plan
-from orchestrator.core.errors import AlreadyThere, InvalidInput
+from orchestrator.core.errors import AlreadyThere, InvalidInput, SettingsInvalid
 from orchestrator.daemon.home import SETTINGS_FILE, find_settings_file, resolve_home
 
 #: What is kept out of git, with the other ways in which a .gitignore may say so.
@@ -142,7 +142,28 @@ def _show(start: Start, following: list[str]) -> None:
 def _next(place: Path) -> list[str]:
     here = Path.cwd()
     there = [] if here == place or place in here.parents else [f"cd {place}"]
-    return [*there, "orchestrator doctor", "orchestrator launch --all", 'orchestrator send implementer "…"']
+    return [*there, "orchestrator doctor", *_launching(place), 'orchestrator send implementer "…"']
+
+
+def _launching(place: Path) -> list[str]:
+    if _has_model(resolve_home(current().home, os.environ, place)):
+        return ["orchestrator launch --all"]
+    return [
+        "codex login                  # there is no login yet; or, no key needed: orchestrator model up",
+        "orchestrator launch --all    # after `model up`: with the --base-url that it printed",
+    ]
+
+
+def _has_model(home: Path) -> bool:
+    """Whether a launch finds an endpoint or codex's login; of settings that cannot be read `doctor` tells."""
+    from orchestrator.daemon.login import codex_login  # noqa: PLC0415 - pydantic is slow to import
+    from orchestrator.daemon.settings import load_settings  # noqa: PLC0415 - as above
+
+    try:
+        model = load_settings(home).model
+    except SettingsInvalid:
+        return True
+    return bool(model.base_url) or Path(codex_login(model.auth_file)).is_file()
 
 
 def _tell_of_another_home(path: Path) -> None:

@@ -20,13 +20,18 @@ def repository(tmp_path: Path) -> Path:
 
 def test_it_writes_the_settings_and_keeps_the_data_out_of_git(orchestrator: Run, repository: Path) -> None:
     """Git sees neither of the data directory's folders, and what to type next is told."""
-    done = orchestrator("init")
+    done = orchestrator("init", ORCHESTRATOR_MODEL__BASE_URL="http://model:8080/v1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         f"{repository}/orchestrator.toml written, with the roles implementer and reviewer",
         f"{repository}/.gitignore: added /registry/ and /outputs/",
     ]
-    assert "    orchestrator launch --all\n" in done.stderr
+    assert done.stderr.splitlines() == [
+        "next:",
+        "    orchestrator doctor",
+        "    orchestrator launch --all",
+        '    orchestrator send implementer "…"',
+    ]
     for name in ("registry", "outputs"):
         (repository / name).mkdir(exist_ok=True)
         (repository / name / "file").touch()
@@ -134,3 +139,31 @@ def test_a_file_that_will_not_be_read_is_warned_of(orchestrator: Run, tmp_path: 
     assert (
         f"warning: the data directory is {tmp_path}, and {other}/orchestrator.toml is not read" in done.stderr
     )
+
+
+def test_without_a_login_the_ways_to_a_model_are_named(orchestrator: Run, tmp_path: Path) -> None:
+    """Codex's login, or the scripted model, which needs no key; before the launch that needs one of them."""
+    doctor, login, launch, _ = json.loads(orchestrator("init", "--json").stdout)["next"]
+    assert doctor == "orchestrator doctor"
+    assert login.startswith("codex login ")
+    assert login.endswith("no key needed: orchestrator model up")
+    assert launch.startswith("orchestrator launch --all ")
+    assert "--base-url" in launch
+
+
+@pytest.mark.parametrize("variable", ["CODEX_HOME", "ORCHESTRATOR_MODEL__AUTH_FILE"])
+def test_with_a_login_only_the_launch_is_named(orchestrator: Run, tmp_path: Path, variable: str) -> None:
+    """Be it this user's or a file of the settings."""
+    (tmp_path / "auth.json").write_text("{}")
+    place = tmp_path if variable == "CODEX_HOME" else tmp_path / "auth.json"
+    done = orchestrator("init", "--json", **{variable: str(place)})
+    assert json.loads(done.stdout)["next"][1] == "orchestrator launch --all"
+
+
+def test_settings_that_cannot_be_read_keep_nothing_from_being_written(
+    orchestrator: Run, tmp_path: Path
+) -> None:
+    """`doctor`, which is named first, tells what is wrong with them."""
+    done = orchestrator("init", ORCHESTRATOR_AGENT__PIDS="many")
+    assert done.returncode == 0, done.stderr
+    assert "    orchestrator launch --all\n" in done.stderr
