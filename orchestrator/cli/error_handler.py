@@ -48,11 +48,17 @@ def _usage(error: click.ClickException) -> int:
         _write(error.format_message())  # the help, as it is: nothing was mistaken
         return error.exit_code
     context = getattr(error, "ctx", None)
-    hint = f"`{context.command_path} --help` shows how it is used" if context else ""
+    hint = _help_hint(context) if context else ""
     message = " ".join(line.strip() for line in error.format_message().splitlines())
     if context and context.command.name in _TAKE_TEXT and message.startswith("Got unexpected extra argument"):
         hint = "a text of several words goes in quotes"
     return _say("usage", message, hint, Exit(error.exit_code))
+
+
+def _help_hint(context: click.Context) -> str:
+    group = isinstance(context.command, click.Group)
+    does = "lists the commands and options" if group else "shows how it is used"
+    return f"`{context.command_path} --help` {does}"
 
 
 def _say(code: str, message: str, hint: str, status: Exit) -> int:

@@ -75,7 +75,7 @@ class LazyGroup(click.Group):
             from difflib import get_close_matches  # noqa: PLC0415 - only a mistyped verb needs it
 
             near = get_close_matches(args[0], [*VERBS, *ALIASES], n=1)
-            maybe = f" Did you mean `{near[0]}`?" if near else " `orchestrator --help` lists the commands."
+            maybe = f" Did you mean `{near[0]}`?" if near else ""
             raise click.UsageError(f"There is no command `{args[0]}`.{maybe}", ctx)
         _, command, rest = super().resolve_command(ctx, args)
         return command.name if command else None, command, rest

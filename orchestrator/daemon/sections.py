@@ -77,6 +77,8 @@ def _pids(number: int) -> int:
 Line = Annotated[str, AfterValidator(_one_line)]
 Address = Annotated[str, AfterValidator(_model_address)]
 Size = Annotated[int, BeforeValidator(parse_size)]
+#: The settings that are sizes, in whichever table they stand.
+SIZES = frozenset({"memory"})
 RoleName = Annotated[str, AfterValidator(_role_name)]
 
 

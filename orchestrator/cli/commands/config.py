@@ -7,6 +7,7 @@ import click
 
 from orchestrator.cli.invocation import Verbs, current
 from orchestrator.cli.output import answer, print_json, table
+from orchestrator.daemon.sizes import show_size
 
 
 @click.group(cls=Verbs)
@@ -23,7 +24,7 @@ def show(*, origin: bool) -> None:
     home = current().home_path()
     found = values(load_settings(home))
     sources = origins(home) if origin else {}
-    rows = [[key, _written(value), *([sources[key]] if origin else [])] for key, value in found.items()]
+    rows = [[key, _written(key, value), *([sources[key]] if origin else [])] for key, value in found.items()]
     document = {key: {"value": found[key], "origin": sources[key]} for key in found} if origin else found
     headings = ["SETTING", "VALUE", *(["ORIGIN"] if origin else [])]
     answer(document, lambda: table(headings, rows))
@@ -66,5 +67,9 @@ def schema() -> None:
     print_json(Settings.model_json_schema())
 
 
-def _written(value: Any) -> str:
+def _written(key: str, value: Any) -> str:
+    from orchestrator.daemon.sections import SIZES  # noqa: PLC0415 - as above
+
+    if key.rpartition(".")[2] in SIZES and isinstance(value, int):
+        return show_size(value)
     return value if isinstance(value, str) else json.dumps(value)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from orchestrator.cli.invocation import Verbs, current
+from orchestrator.cli.kinds import Number
 from orchestrator.cli.output import answer, answer_or_plan, engine_plan, print_json, tell
 from orchestrator.cli.progress import steps
 from orchestrator.core.errors import InvalidInput
@@ -39,7 +40,7 @@ def model() -> None:
 )
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=Number(0, 65535),
     default=8123,
     show_default=True,
     metavar="N",

@@ -6,15 +6,14 @@ import click
 
 from orchestrator.cli.connect import client
 from orchestrator.cli.invocation import Verb, current
+from orchestrator.cli.kinds import Number
 from orchestrator.cli.names import session_argument
 from orchestrator.cli.output import answer, style
 from orchestrator.cli.transcript import plain, render
 
 
 @click.command(cls=Verb, params=[session_argument()])
-@click.option(
-    "--lines", type=click.IntRange(0, 5000), metavar="N", help="So many events behind the screen (50)."
-)
+@click.option("--lines", type=Number(0, 5000), metavar="N", help="So many events behind the screen (50).")
 @click.option("--full", is_flag=True, help="The screen with its scroll-back.")
 def snapshot(session: str, *, lines: int | None, full: bool) -> None:
     """Show a session's screen and its last events."""

@@ -10,6 +10,7 @@ import click
 
 from orchestrator.cli.connect import client
 from orchestrator.cli.invocation import Verb, current
+from orchestrator.cli.kinds import Number
 from orchestrator.cli.names import session_argument
 from orchestrator.cli.output import print_json, style
 from orchestrator.cli.transcript import render
@@ -18,10 +19,8 @@ from orchestrator.client import stream_logs
 
 @click.command(cls=Verb, params=[session_argument()])
 @click.option("-f", "--follow", is_flag=True, help="Go on until the session stops.")
-@click.option(
-    "--since-seq", type=click.IntRange(min=0), default=0, metavar="N", help="Only what came after N."
-)
-@click.option("--limit", type=click.IntRange(1, 5000), metavar="N", help="At most N events (--json: 500).")
+@click.option("--since-seq", type=Number(min=0), default=0, metavar="N", help="Only what came after N.")
+@click.option("--limit", type=Number(1, 5000), metavar="N", help="At most N events (--json: 500).")
 @click.option("--ndjson", is_flag=True, help="One envelope a line, whole.")
 @click.option("--raw", is_flag=True, help="The bytes of the terminal, as they were drawn.")
 def stream(session: str, *, follow: bool, since_seq: int, limit: int | None, ndjson: bool, raw: bool) -> None:

@@ -59,3 +59,22 @@ def test_a_bad_sender_of_the_environment_is_named_by_its_variable(
     assert done.returncode == 2
     assert done.stderr.startswith("error: ORCHESTRATOR_SENDER has a line break")
     assert daemon.asked == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["stream", "r", "--since-seq", "x"], "'--since-seq': 'x' is not a number of 0 or more."),
+        (["stream", "r", "--since-seq", "-1"], "'--since-seq': '-1' is not a number of 0 or more."),
+        (["stream", "r", "--limit", "0"], "'--limit': '0' is not a number from 1 to 5000."),
+        (["snapshot", "r", "--lines", "1.5"], "'--lines': '1.5' is not a number from 0 to 5000."),
+        (["daemon", "logs", "--lines", ""], "'--lines': '' is not a number of 0 or more."),
+    ],
+)
+def test_a_bad_number_is_told_what_it_can_be(
+    orchestrator: Run, daemon: Scripted, argv: list[str], said: str
+) -> None:
+    """In the same words, be it no number or one that is too small or too large."""
+    done = orchestrator(*argv)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"error: Invalid value for {said}")
+    assert daemon.asked == []

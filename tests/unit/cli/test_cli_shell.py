@@ -107,6 +107,27 @@ def test_a_mistyped_verb_is_answered_with_the_near_one(place: Path) -> None:
     assert "Did you mean `snapshot`" in done.stderr
 
 
+def test_a_verb_that_is_near_to_none_has_one_hint(place: Path) -> None:
+    """Where the commands are listed."""
+    done = run(place, "help")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: There is no command `help`.\nhint: `orchestrator --help` lists the commands and options\n",
+    )
+
+
+def test_sizes_are_shown_as_they_are_written_and_are_bytes_for_programs(place: Path) -> None:
+    """Those of a role, too; a secret that is called so is no size."""
+    place.joinpath("data").mkdir()
+    place.joinpath("data", "orchestrator.toml").write_text(
+        '[roles.a]\nmemory = "512m"\n[roles.a.secrets]\nmemory = "/x"\n'
+    )
+    lines = run(place, "config", "show").stdout.splitlines()
+    assert [line.split("\t")[1] for line in lines if ".memory" in line] == ["2g", "512m", "/x"]
+    found = json.loads(run(place, "config", "show", "--json").stdout)
+    assert (found["agent.memory"], found["roles.a.memory"]) == (2 * 1024**3, 512 * 1024**2)
+
+
 def test_a_bug_exits_3_and_leaves_a_log(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user sees one line; the log has the version and the traceback."""
     monkeypatch.setenv("XDG_STATE_HOME", str(place))
