@@ -1,6 +1,6 @@
-# Recipes for users and developers; `just --list` shows them. `uv run` makes what is missing.
+# Recipes for users and developers; `just --list` shows them. They run what `scripts/setup` put into .venv.
 
-run := "uv run --locked"
+run := "scripts/run"
 
 # Everything that has to hold before a commit
 default: lint types arch test
@@ -55,9 +55,11 @@ demo *args:
 
 # -- development ------------------------------------------------------------------------------------
 
-# Make the environment
+# Bring the environment up to date
 init:
-    uv sync --locked
+    #!/usr/bin/env bash
+    source scripts/environment
+    exec uv sync --locked
 
 # Tests that need no container engine: just test tests/unit -k send
 [positional-arguments]
@@ -111,8 +113,9 @@ picture:
     set -euo pipefail
     recording=$(mktemp)
     trap 'rm -f "$recording"' EXIT
+    source scripts/environment
     scripts/demo --record "$recording"
-    {{ run }} --group picture python -m pictures "$recording" docs/pictures
+    uv run --locked --group picture python -m pictures "$recording" docs/pictures
 
 # Measure what things cost, and write the page; quick looks: just bench --few --only send
 bench *args="--write docs/benchmarks.md":
